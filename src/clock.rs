@@ -1,0 +1,16 @@
+//! The only place that looks at the wall clock. Everything else runs on tokio's clock.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::{Duration, SystemTime};
+
+/// The wall clock now.
+#[cfg(feature = "http")]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+/// Time since the beginning of the current second of the wall clock.
+pub(crate) fn phase_of_second() -> Duration {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Duration::from_nanos(since_epoch.subsec_nanos().into())
+}

@@ -1,0 +1,74 @@
+//! Turns a client's error into [`Error`] at the bottom of a hand-made stack.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::Error;
+
+/// Gives a client whose error cannot hold a [`Rejected`](super::Rejected) the error type
+/// [`Error<E>`]. Goes to the bottom of a hand-made stack; a `Pipeline` does it by itself.
+///
+/// ```
+/// use seawall::{CircuitBreaker, CircuitBreakerLayer, ErrorLayer};
+/// use tower::{ServiceBuilder, service_fn};
+///
+/// let client = service_fn(async |request: u32| Ok::<u32, std::num::ParseIntError>(request));
+/// let service = ServiceBuilder::new()
+///     .layer(CircuitBreakerLayer::new(CircuitBreaker::with_defaults("inventory")))
+///     .layer(ErrorLayer)
+///     .service(client);
+/// # let _: &dyn tower::Service<u32, Response = u32, Error = seawall::Error<_>, Future = _> = &service;
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ErrorLayer;
+
+impl<S> Layer<S> for ErrorLayer {
+    type Service = ErrorService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ErrorService { inner }
+    }
+}
+
+/// The service of [`ErrorLayer`].
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorService<S> {
+    inner: S,
+}
+
+impl<S: Service<Req>, Req> Service<Req> for ErrorService<S> {
+    type Response = S::Response;
+    type Error = Error<S::Error>;
+    type Future = ErrorFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Error::Service)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        ErrorFuture { inner: self.inner.call(request) }
+    }
+}
+
+pin_project! {
+    /// The response future of [`ErrorService`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ErrorFuture<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F: Future<Output = Result<T, E>>, T, E> Future for ErrorFuture<F> {
+    type Output = Result<T, Error<E>>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(ready!(self.project().inner.poll(cx)).map_err(Error::Service))
+    }
+}

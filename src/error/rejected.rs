@@ -1,0 +1,145 @@
+//! What seawall itself says of a call.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::outcome::{Cause, Verdict};
+
+/// Why seawall has no answer to give: which instance, which reason, and when to come back.
+///
+/// Found at any depth of an error's sources with [`Rejected::find`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    name: Arc<str>,
+    reason: Reason,
+    retry_after: Option<Duration>,
+}
+
+/// What exactly happened.
+///
+/// The first group are *refusals*: the call was not made, and nothing was sent. The second group
+/// are calls that *were* made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Refusal: the circuit breaker is open and waits for the backend to recover.
+    CircuitOpen,
+    /// Refusal: the circuit breaker is half-open and all of its trial calls are taken.
+    CircuitHalfOpen,
+    /// Refusal: the circuit breaker was opened by hand.
+    CircuitForcedOpen,
+    /// Refusal: as many calls as allowed are running, and the wait for a slot was over or too long.
+    BulkheadFull,
+    /// Refusal: the rate limiter has no permission in time.
+    RateLimited,
+    /// Refusal: the deadline of the whole call had already passed.
+    DeadlinePassed,
+    /// Timeout: one attempt took longer than its time limiter allows.
+    AttemptTimedOut,
+    /// Timeout: the whole call, retries and body included, took longer than its deadline.
+    DeadlineExceeded,
+    /// Every attempt brought a result that had to be retried, and the retry was told to make an
+    /// error of that.
+    AttemptsExhausted {
+        /// Calls made, the first included.
+        attempts: u32,
+    },
+}
+
+impl Rejected {
+    pub(crate) const fn new(name: Arc<str>, reason: Reason) -> Self {
+        Self { name, reason, retry_after: None }
+    }
+
+    pub(crate) const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
+    /// The name of the instance that spoke.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What happened.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How long to wait before a call can succeed, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// Was the call never made?
+    #[must_use]
+    pub const fn is_refusal(&self) -> bool {
+        !matches!(
+            self.reason,
+            Reason::AttemptTimedOut | Reason::DeadlineExceeded | Reason::AttemptsExhausted { .. }
+        )
+    }
+
+    /// Was the call made, and given up when its time was over?
+    #[must_use]
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self.reason, Reason::AttemptTimedOut | Reason::DeadlineExceeded)
+    }
+
+    /// Looks for a `Rejected` in `error` and its sources.
+    #[must_use]
+    pub fn find<'e>(error: &'e (dyn StdError + 'static)) -> Option<&'e Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(rejected) = error.downcast_ref() {
+                return Some(rejected);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    /// How an outer layer judges this: a refusal says nothing about the backend.
+    pub(crate) const fn verdict(&self) -> Verdict {
+        if self.is_refusal() {
+            Verdict::ignored(Cause::Refused)
+        } else if self.is_timeout() {
+            Verdict::failure(Cause::Timeout)
+        } else {
+            Verdict::failure(Cause::Other)
+        }
+        .with_retry_after(self.retry_after)
+    }
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.reason {
+            Reason::CircuitOpen => write!(f, "circuit breaker `{name}` is open")?,
+            Reason::CircuitHalfOpen => {
+                write!(f, "circuit breaker `{name}` is half-open and all its trials are taken")?;
+            }
+            Reason::CircuitForcedOpen => write!(f, "circuit breaker `{name}` is forced open")?,
+            Reason::BulkheadFull => write!(f, "bulkhead `{name}` is full")?,
+            Reason::RateLimited => write!(f, "rate limiter `{name}` permits no further call")?,
+            Reason::DeadlinePassed => write!(f, "the deadline of `{name}` had passed already")?,
+            Reason::AttemptTimedOut => write!(f, "time limiter `{name}` gave the attempt up")?,
+            Reason::DeadlineExceeded => write!(f, "the deadline of `{name}` has passed")?,
+            Reason::AttemptsExhausted { attempts } => {
+                write!(f, "retry `{name}` has used up all of its {attempts} attempts")?;
+            }
+        }
+        match self.retry_after {
+            Some(wait) => write!(f, ", try again in {wait:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Rejected {}

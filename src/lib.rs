@@ -1,0 +1,28 @@
+//! seawall
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod backoff;
+mod clock;
+mod deadline;
+mod ends;
+mod error;
+mod outcome;
+pub mod patterns;
+mod random;
+mod replay;
+mod settings;
+mod sync;
+pub mod telemetry;
+
+pub use backoff::{Backoff, BackoffContext};
+pub use deadline::{Deadline, Scoped};
+pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
+pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
+pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+pub use patterns::circuit_breaker::{
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerLayer,
+    CircuitBreakerService, SlidingWindow,
+};
+pub use random::Random;
+pub use replay::{CloneRequest, NoReplay, Replay};
+pub use settings::ConfigError;

@@ -1,0 +1,67 @@
+//! The response future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::{Pending, Permit};
+use crate::ends::Ends;
+use crate::error::{FromRejected, Rejected};
+use crate::outcome::Classify;
+
+pin_project! {
+    /// The response future of [`CircuitBreakerService`](super::CircuitBreakerService).
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, C, N> {
+        #[pin]
+        state: State<F, C, N>,
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    #[project = StateProj]
+    enum State<F, C, N> {
+        // The permit is taken when the call ends; dropped before that, it counts a cancellation.
+        Admitted { #[pin] call: F, permit: Option<Permit>, classifier: C, ends: N },
+        Refused { rejected: Option<Rejected> },
+    }
+}
+
+impl<F, C, N> ResponseFuture<F, C, N> {
+    pub(super) const fn admitted(call: F, permit: Permit, classifier: C, ends: N) -> Self {
+        Self { state: State::Admitted { call, permit: Some(permit), classifier, ends } }
+    }
+
+    pub(super) const fn refused(rejected: Rejected) -> Self {
+        Self { state: State::Refused { rejected: Some(rejected) } }
+    }
+}
+
+impl<F, C, N, T, E> Future for ResponseFuture<F, C, N>
+where
+    F: Future<Output = Result<T, E>>,
+    E: FromRejected,
+    C: Classify<Result<T, E>>,
+    N: Ends<T, Pending>,
+{
+    type Output = Result<N::Out, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Admitted { call, permit, classifier, ends } => {
+                let result = ready!(call.poll(cx));
+                let verdict = classifier.classify(&result);
+                let pending = permit.take().and_then(|permit| permit.judge_head(&verdict));
+                Poll::Ready(result.map(|response| ends.attach(response, pending)))
+            }
+            StateProj::Refused { rejected } => {
+                let rejected = rejected.take().expect("polled again after completion");
+                Poll::Ready(Err(E::from_rejected(rejected)))
+            }
+        }
+    }
+}

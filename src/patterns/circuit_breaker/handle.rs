@@ -1,0 +1,344 @@
+//! What people hold: the breaker itself, and the permission for one call.
+
+use std::future::Future;
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::config::{CircuitBreakerConfig, OpenFor};
+use super::shared::{Shared, Ticket};
+use super::state::{Core, Counters, Metrics, State};
+use crate::ends::Guard;
+use crate::error::{Error, FromRejected, Rejected};
+use crate::outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+use crate::telemetry::Observer;
+
+/// A named circuit breaker. Clones share one state.
+///
+/// See the [module](super) for what it does and when to use it.
+#[derive(Clone, Debug)]
+pub struct CircuitBreaker {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl CircuitBreaker {
+    /// A breaker with these settings.
+    ///
+    /// Needs no runtime: it may live in a `static`.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, config: CircuitBreakerConfig) -> Self {
+        Self { shared: Shared::new(name.into(), config) }
+    }
+
+    /// A breaker with Resilience4j's settings.
+    #[must_use]
+    pub fn with_defaults(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, CircuitBreakerConfig::default())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &CircuitBreakerConfig {
+        &self.shared.config
+    }
+
+    // ## Calls
+
+    /// Runs `future` if the circuit lets it pass, and learns from how it ends: `Err` is a failure.
+    ///
+    /// The permission is asked for at the first poll.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let breaker = seawall::CircuitBreaker::with_defaults("inventory");
+    /// let stock = breaker.call(async { Ok::<u32, std::io::Error>(42) }).await;
+    /// assert_eq!(stock.unwrap(), 42);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if the circuit refuses, [`Error::Service`] with the future's own error.
+    pub fn call<F, T, E>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.call_with(ResultClassifier, async { future.await.map_err(Error::Service) })
+    }
+
+    /// As [`call`](Self::call), judged by `classifier`, for a future whose error can hold a
+    /// rejection already: another handle's, or a boxed error.
+    ///
+    /// # Errors
+    ///
+    /// The future's own error type, holding the [`Rejected`] if the circuit refuses.
+    pub fn call_with<C, F, T, E>(
+        &self,
+        classifier: C,
+        future: F,
+    ) -> impl Future<Output = Result<T, E>> + use<C, F, T, E>
+    where
+        C: Classify<Result<T, E>>,
+        F: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        let this = self.clone();
+        async move {
+            let permit = this.try_acquire().map_err(E::from_rejected)?;
+            let result = future.await;
+            permit.record(&classifier.classify(&result));
+            result
+        }
+    }
+
+    /// Asks to make one call, by hand. The permit must be told how the call ended.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if the circuit refuses.
+    pub fn try_acquire(&self) -> Result<Permit, Rejected> {
+        let ticket = self.shared.admit()?;
+        Ok(Permit { shared: Some(self.shared.clone()), ticket })
+    }
+
+    // ## Looking
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.core().state()
+    }
+
+    /// What the window holds now.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        self.core().metrics(Instant::now())
+    }
+
+    /// Everything that it ever saw; transitions and resets do not touch these.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.core().counters()
+    }
+
+    /// Tells `observer` whatever this breaker does from now on.
+    pub fn observe(&self, observer: impl Observer) {
+        self.shared.observers.add(Arc::new(observer));
+    }
+
+    fn core(&self) -> MutexGuard<'_, Core> {
+        self.shared.settled(Instant::now())
+    }
+
+    // ## By hand
+
+    /// Closes the circuit.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] if the current state cannot be left for this one, as for all of these;
+    /// a closed circuit can be entered from every state.
+    pub fn transition_to_closed(&self) -> Result<(), IllegalTransition> {
+        self.transition(State::Closed, None)
+    }
+
+    /// Opens the circuit for as long as the open wait says.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] from [`State::MetricsOnly`].
+    pub fn transition_to_open(&self) -> Result<(), IllegalTransition> {
+        self.transition(State::Open, None)
+    }
+
+    /// Opens the circuit for this long.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] from [`State::MetricsOnly`].
+    pub fn transition_to_open_for(&self, wait: Duration) -> Result<(), IllegalTransition> {
+        self.transition(State::Open, Some(OpenFor::Span(wait)))
+    }
+
+    /// Opens the circuit until this moment.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] from [`State::MetricsOnly`].
+    pub fn transition_to_open_until(&self, until: Instant) -> Result<(), IllegalTransition> {
+        self.transition(State::Open, Some(OpenFor::Until(until)))
+    }
+
+    /// Lets trial calls pass.
+    ///
+    /// # Errors
+    ///
+    /// [`IllegalTransition`] from [`State::Closed`] and [`State::MetricsOnly`].
+    pub fn transition_to_half_open(&self) -> Result<(), IllegalTransition> {
+        self.transition(State::HalfOpen, None)
+    }
+
+    /// Opens the circuit until the state is changed by hand.
+    pub fn transition_to_forced_open(&self) {
+        self.always(State::ForcedOpen);
+    }
+
+    /// Lets all calls pass, uncounted.
+    pub fn transition_to_disabled(&self) {
+        self.always(State::Disabled);
+    }
+
+    /// Lets all calls pass, counted.
+    pub fn transition_to_metrics_only(&self) {
+        self.always(State::MetricsOnly);
+    }
+
+    /// Closes the circuit from any state and empties its window.
+    pub fn reset(&self) {
+        self.shared.apply(Instant::now(), |core, now, out| core.reset(now, out));
+    }
+
+    fn always(&self, to: State) {
+        let done = self.transition(to, None);
+        debug_assert!(done.is_ok(), "every state can be left for this one");
+    }
+
+    fn transition(&self, to: State, open: Option<OpenFor>) -> Result<(), IllegalTransition> {
+        self.shared
+            .apply(Instant::now(), |core, now, out| core.transition(now, to, open, out))
+            .map_err(|from| IllegalTransition { name: self.shared.name.clone(), from, to })
+    }
+}
+
+/// A state cannot be left for another by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IllegalTransition {
+    name: Arc<str>,
+    from: State,
+    to: State,
+}
+
+impl IllegalTransition {
+    /// The state that the breaker is in, and stays in.
+    #[must_use]
+    pub const fn from(&self) -> State {
+        self.from
+    }
+
+    /// The state asked for.
+    #[must_use]
+    pub const fn to(&self) -> State {
+        self.to
+    }
+}
+
+impl std::fmt::Display for IllegalTransition {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, from, to } = self;
+        write!(f, "circuit breaker `{name}` cannot go from {from} to {to}")
+    }
+}
+
+impl std::error::Error for IllegalTransition {}
+
+/// The permission for one call.
+///
+/// Tell it how the call ended. Dropped untold, it counts a cancelled call and gives its place back;
+/// if the call had run for long by then (see
+/// [`cancelled_is_failure_after`](super::CircuitBreakerConfigBuilder::cancelled_is_failure_after)), it
+/// counts as failed. Told after the state has changed, it only counts in the lifetime counters.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped counts a cancelled call"]
+pub struct Permit {
+    shared: Option<Arc<Shared>>,
+    ticket: Ticket,
+}
+
+impl Permit {
+    /// The call succeeded.
+    pub fn success(self) {
+        self.record(&Verdict::success());
+    }
+
+    /// The call failed.
+    pub fn failure(self, cause: Cause) {
+        self.record(&Verdict::failure(cause));
+    }
+
+    /// The call ended so.
+    pub fn record(mut self, verdict: &Verdict) {
+        self.finish(verdict, self.ticket.elapsed(Instant::now()));
+    }
+
+    /// The call ended so, after so much time by the caller's own measure.
+    pub fn record_elapsed(mut self, verdict: &Verdict, elapsed: Duration) {
+        self.finish(verdict, elapsed);
+    }
+
+    fn finish(&mut self, verdict: &Verdict, elapsed: Duration) {
+        let Some(shared) = &self.shared else { return };
+        // The user's function comes first: if it panics, the permit is still whole and is released.
+        let open = shared.transition_on_result(verdict);
+        if let Some(shared) = self.shared.take() {
+            shared.record(&self.ticket, verdict, elapsed, open);
+        }
+    }
+
+    /// The head of the response is there and decides the call, but its body may still fail it.
+    pub(crate) fn judge_head(mut self, verdict: &Verdict) -> Option<Pending> {
+        let elapsed = self.ticket.elapsed(Instant::now());
+        let waits =
+            self.shared.as_ref().is_some_and(|shared| shared.waits_for_body(&self.ticket, verdict));
+        if waits {
+            return Some(Pending { shared: self.shared.take(), ticket: self.ticket, elapsed });
+        }
+        self.finish(verdict, elapsed);
+        None
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.cancel(&self.ticket);
+        }
+    }
+}
+
+/// A call with a good head whose body is still under way. Dropped, it counts the success.
+#[derive(Debug)]
+pub struct Pending {
+    shared: Option<Arc<Shared>>,
+    ticket: Ticket,
+    elapsed: Duration,
+}
+
+impl Guard for Pending {
+    fn fail(mut self, cause: Cause) {
+        self.finish(&Verdict::failure(cause));
+    }
+}
+
+impl Pending {
+    fn finish(&mut self, verdict: &Verdict) {
+        if let Some(shared) = self.shared.take() {
+            shared.record(&self.ticket, verdict, self.elapsed, None);
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.finish(&Verdict::success());
+    }
+}

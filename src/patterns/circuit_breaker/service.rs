@@ -1,0 +1,57 @@
+//! The service.
+
+use std::task::{Context, Poll};
+
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::{CircuitBreaker, Pending};
+use crate::ends::{AtResponse, Ends};
+use crate::error::FromRejected;
+use crate::outcome::{Classify, ResultClassifier};
+
+/// A service behind a [`CircuitBreaker`].
+///
+/// Being ready consumes no permission: that is asked for in `call`, and a refusal comes out of the
+/// response future.
+#[derive(Clone, Debug)]
+pub struct CircuitBreakerService<S, C = ResultClassifier, N = AtResponse> {
+    inner: S,
+    breaker: CircuitBreaker,
+    classifier: C,
+    ends: N,
+}
+
+impl<S, C, N> CircuitBreakerService<S, C, N> {
+    pub(super) const fn new(inner: S, breaker: CircuitBreaker, classifier: C, ends: N) -> Self {
+        Self { inner, breaker, classifier, ends }
+    }
+}
+
+impl<S, Req, C, N> Service<Req> for CircuitBreakerService<S, C, N>
+where
+    S: Service<Req>,
+    S::Error: FromRejected,
+    C: Classify<Result<S::Response, S::Error>> + Clone,
+    N: Ends<S::Response, Pending> + Clone,
+{
+    type Response = N::Out;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, C, N>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Req) -> Self::Future {
+        match self.breaker.try_acquire() {
+            Ok(permit) => ResponseFuture::admitted(
+                self.inner.call(request),
+                permit,
+                self.classifier.clone(),
+                self.ends.clone(),
+            ),
+            Err(rejected) => ResponseFuture::refused(rejected),
+        }
+    }
+}

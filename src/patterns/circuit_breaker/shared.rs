@@ -1,0 +1,225 @@
+//! The core behind its lock, and everything that has to happen outside that lock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::config::{CircuitBreakerConfig, OpenFor, SliceAlignment};
+use super::driver::Driver;
+use super::state::{Core, Ending, Refusal, State, WaitWanted};
+use super::window::Slices;
+use crate::backoff::BackoffContext;
+use crate::deadline::Deadline;
+use crate::error::{Reason, Rejected};
+use crate::outcome::{Cause, Outcome, Verdict};
+use crate::random::Random;
+use crate::sync::Lock;
+use crate::telemetry::{CircuitBreakerEvent, EventKind, Observers, Outbox};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) config: Arc<CircuitBreakerConfig>,
+    pub(super) observers: Observers,
+    random: Random,
+    core: Lock<Core>,
+    /// The generation, and in the lowest bit whether it lets all calls pass: a closed circuit is asked
+    /// without a lock.
+    gate: AtomicU64,
+    timed: bool,
+    pub(super) driver: Driver,
+}
+
+/// What a call needs to report back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ticket {
+    generation: u64,
+    /// Nothing where no duration matters.
+    started: Option<Instant>,
+    deadline: Option<Deadline>,
+}
+
+impl Ticket {
+    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| now.saturating_duration_since(started))
+    }
+}
+
+impl Shared {
+    pub(super) fn new(name: Arc<str>, config: CircuitBreakerConfig) -> Arc<Self> {
+        let config = Arc::new(config);
+        let slices = match config.slice_alignment {
+            SliceAlignment::FromStart => Slices::FromStart,
+            SliceAlignment::WallClock => Slices::Grid(crate::clock::phase_of_second()),
+        };
+        let now = Instant::now();
+        let core = Core::new(config.clone(), slices, now);
+        let shared = Arc::new(Self {
+            name,
+            random: config.random.clone().unwrap_or_default(),
+            gate: AtomicU64::new(gate(&core)),
+            core: Lock::new(core),
+            timed: config.is_timed(),
+            config,
+            observers: Observers::default(),
+            driver: Driver::default(),
+        });
+        drop(shared.settled(now));
+        shared
+    }
+
+    /// The core with all timers fired that are due, and with no open wait wanting.
+    pub(super) fn settled(self: &Arc<Self>, now: Instant) -> MutexGuard<'_, Core> {
+        loop {
+            let mut out = self.observers.outbox();
+            let mut core = self.core.lock();
+            core.tick(now, &mut out);
+            let wanted = core.wanted();
+            self.gate.store(gate(&core), Ordering::Release);
+            if out.is_empty() && wanted.is_none() {
+                if core.due().is_some() {
+                    self.driver.ensure(self);
+                }
+                return core;
+            }
+            drop(core);
+            self.send(out);
+            if let Some(wanted) = wanted {
+                self.answer(wanted);
+            }
+        }
+    }
+
+    /// Changes the core, and then does outside the lock what that gives rise to.
+    pub(super) fn apply<R>(
+        self: &Arc<Self>,
+        now: Instant,
+        change: impl FnOnce(&mut Core, Instant, &mut Outbox<CircuitBreakerEvent>) -> R,
+    ) -> R {
+        let mut out = self.observers.outbox();
+        let mut core = self.core.lock();
+        if core.due().is_some_and(|due| due <= now) {
+            drop(core);
+            core = self.settled(now);
+        }
+        let before = core.generation();
+        let result = change(&mut core, now, &mut out);
+        let moved = core.generation() != before;
+        if moved {
+            self.gate.store(gate(&core), Ordering::Release);
+        }
+        drop(core);
+        self.send(out);
+        if moved {
+            drop(self.settled(now));
+            self.driver.wake();
+        }
+        result
+    }
+
+    pub(super) fn next_due(self: &Arc<Self>) -> Option<Instant> {
+        self.settled(Instant::now()).due()
+    }
+
+    /// Asks the user's function how long the circuit stays open. No lock is held.
+    fn answer(&self, wanted: WaitWanted) {
+        let context = BackoffContext::new(wanted.opening);
+        let ask = || self.config.open_wait.wait(&context, &self.random).unwrap_or(Duration::MAX);
+        // A circuit whose wait cannot be had must still come back by itself.
+        let wait = catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Duration::from_secs(60));
+        self.core.lock().set_wait(wanted.generation, wait);
+    }
+
+    fn send(&self, out: Outbox<CircuitBreakerEvent>) {
+        self.observers.send(&self.name, out, EventKind::CircuitBreaker);
+    }
+
+    // ## One call
+
+    /// Lets a call pass, or says why not. A closed circuit costs one atomic read.
+    #[inline]
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Ticket, Rejected> {
+        let gate = self.gate.load(Ordering::Acquire);
+        let timed = self.timed || self.observers.any();
+        let (generation, started) = if gate & 1 == 1 {
+            (gate >> 1, timed.then(Instant::now))
+        } else {
+            let now = Instant::now();
+            (self.ask(now)?, timed.then_some(now))
+        };
+        Ok(Ticket { generation, started, deadline: Deadline::current() })
+    }
+
+    #[cold]
+    fn ask(self: &Arc<Self>, now: Instant) -> Result<u64, Rejected> {
+        self.apply(now, Core::try_acquire).map_err(|Refusal { state, retry_after }| {
+            let reason = match state {
+                State::HalfOpen => Reason::CircuitHalfOpen,
+                State::ForcedOpen => Reason::CircuitForcedOpen,
+                _ => Reason::CircuitOpen,
+            };
+            Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
+        })
+    }
+
+    /// What the user's function makes of a verdict. May panic; no lock is held.
+    pub(crate) fn transition_on_result(&self, verdict: &Verdict) -> Option<OpenFor> {
+        let decide = self.config.transition_on_result.as_ref()?;
+        if verdict.outcome() == Outcome::Ignored { None } else { decide(verdict) }
+    }
+
+    pub(crate) fn record(
+        self: &Arc<Self>,
+        ticket: &Ticket,
+        verdict: &Verdict,
+        elapsed: Duration,
+        open: Option<OpenFor>,
+    ) {
+        let cause = verdict.cause().unwrap_or(Cause::Other);
+        let failure = match verdict.outcome() {
+            Outcome::Success => None,
+            Outcome::Failure => Some(cause),
+            Outcome::Ignored => {
+                return self.apply(Instant::now(), |core, now, out| {
+                    core.ignore(now, ticket.generation, (elapsed, cause), out);
+                });
+            }
+        };
+        let ending = Ending { failure, elapsed, open };
+        self.apply(Instant::now(), |core, now, out| {
+            core.record(now, ticket.generation, ending, out)
+        });
+    }
+
+    /// The caller gave the call up. One that had run for long was hung, and counts as failed.
+    #[cold]
+    pub(crate) fn cancel(self: &Arc<Self>, ticket: &Ticket) {
+        let now = Instant::now();
+        let hung = ticket.started.is_some_and(|started| {
+            now.saturating_duration_since(started) > self.config.cancelled_is_failure_after()
+        });
+        let late = ticket.deadline.is_some_and(|deadline| deadline.instant() <= now);
+        let panicked = self.config.panic_is_failure && std::thread::panicking();
+        if hung || late || panicked {
+            let verdict = Verdict::failure(Cause::Cancelled);
+            self.record(ticket, &verdict, ticket.elapsed(now), None);
+        } else {
+            self.apply(now, |core, now, out| core.release(now, ticket.generation, out));
+        }
+    }
+
+    /// Can the body of this call still matter? A bad head is final, and so is the head of a trial: an
+    /// endless body must not hold it.
+    pub(crate) fn waits_for_body(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
+        verdict.is_success()
+            && self.config.transition_on_result.is_none()
+            && self.gate.load(Ordering::Acquire) == (ticket.generation << 1 | 1)
+    }
+}
+
+fn gate(core: &Core) -> u64 {
+    core.generation() << 1 | u64::from(core.lets_all_pass())
+}

@@ -1,0 +1,601 @@
+//! The decisions of a circuit breaker, without clock, lock or future.
+//!
+//! The open wait is a user's function, so the core never calls it: [`Core::wanted`] says that one
+//! is needed, and the owner answers with [`Core::set_wait`]. Until then the circuit simply refuses.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::config::{CircuitBreakerConfig, OpenFor, SlidingWindow};
+use super::window::{CountWindow, Measurement, Runs, Slices, TimeWindow, Totals};
+use crate::deadline::later;
+use crate::outcome::Cause;
+use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Calls pass and are counted.
+    Closed,
+    /// Calls are refused until the wait is over.
+    Open,
+    /// A few trial calls pass; their outcomes decide.
+    HalfOpen,
+    /// Calls are refused until the state is changed by hand.
+    ForcedOpen,
+    /// Calls pass and are not counted.
+    Disabled,
+    /// Calls pass and are counted, but the circuit never opens.
+    MetricsOnly,
+}
+
+impl State {
+    /// Can this state be left for `to` by hand?
+    #[must_use]
+    pub const fn can_go_to(self, to: Self) -> bool {
+        !matches!(
+            (self, to),
+            (Self::Closed, Self::HalfOpen) | (Self::MetricsOnly, Self::Open | Self::HalfOpen)
+        )
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half-open",
+            Self::ForcedOpen => "forced open",
+            Self::Disabled => "disabled",
+            Self::MetricsOnly => "metrics only",
+        })
+    }
+}
+
+/// A circuit breaker at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Failed calls in percent; −1 below the minimum number of calls.
+    pub failure_rate: f32,
+    /// Slow calls in percent; −1 below the minimum number of calls.
+    pub slow_call_rate: f32,
+    /// Calls in the window.
+    pub buffered_calls: u32,
+    /// Failed calls in the window, slow ones included.
+    pub failed_calls: u32,
+    /// Slow calls in the window, failed ones included.
+    pub slow_calls: u32,
+    /// Calls in the window that were slow and failed.
+    pub slow_failed_calls: u32,
+    /// Calls refused since the state was entered (an open state counts on from the one before).
+    pub not_permitted_calls: u64,
+}
+
+/// Everything that a circuit breaker ever saw; no transition and no reset touches these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counters {
+    /// Calls that succeeded.
+    pub successful: u64,
+    /// Calls that failed.
+    pub failed: u64,
+    /// Calls, successful or failed, that were slow.
+    pub slow: u64,
+    /// Calls whose outcome counts nowhere.
+    pub ignored: u64,
+    /// Calls that were given up before an outcome, and too young to count as failed.
+    pub cancelled: u64,
+    /// Calls that were refused.
+    pub not_permitted: u64,
+    /// Outcomes that came after the state had changed, and so had no effect on it.
+    pub late: u64,
+    /// Changes of state.
+    pub transitions: u64,
+}
+
+/// Why a call was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The state that refused it.
+    pub state: State,
+    /// When the state may let calls pass, where that is known.
+    pub retry_after: Option<Duration>,
+}
+
+/// An open circuit needs its wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitWanted {
+    /// The state that needs it.
+    pub generation: u64,
+    /// How many times in a row the circuit has opened.
+    pub opening: NonZeroU32,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Why it failed; nothing for a success.
+    pub failure: Option<Cause>,
+    /// From the permission to the end.
+    pub elapsed: Duration,
+    /// Open a closed circuit in any case?
+    pub open: Option<OpenFor>,
+}
+
+#[derive(Debug)]
+enum Mode {
+    Closed,
+    Open { since: Instant, until: Until },
+    HalfOpen { permits: u32, until: Option<Instant> },
+    ForcedOpen,
+    Disabled,
+    MetricsOnly { failure_told: bool, slow_told: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// The owner has not said yet.
+    Wanted,
+    /// Calls are refused up to and including this moment.
+    At(Instant),
+}
+
+#[derive(Debug)]
+enum Window {
+    Count(CountWindow),
+    Time(TimeWindow),
+    Runs(Runs),
+}
+
+/// The state machine. See the module's text.
+#[derive(Debug)]
+pub struct Core {
+    config: Arc<CircuitBreakerConfig>,
+    slices: Slices,
+    created: Instant,
+    mode: Mode,
+    /// One more for every state entered, so that late reports are told from those that count.
+    generation: u64,
+    /// How many times in a row the circuit has opened.
+    opening: u32,
+    window: Window,
+    /// Calls that the window must hold before its rates count.
+    minimum: u32,
+    not_permitted: u64,
+    counters: Counters,
+    /// Timers fired at one and the same look, and when that was.
+    fired: (u32, Instant),
+}
+
+/// More timers than these cannot fall due in one look: after so many the clock has moved further
+/// than anyone waited, and the next timer is set from now.
+const MOST_TIMERS: u32 = 64;
+
+impl Core {
+    /// A core in its initial state.
+    #[must_use]
+    pub fn new(config: Arc<CircuitBreakerConfig>, slices: Slices, now: Instant) -> Self {
+        let initial = config.initial_state;
+        let mut core = Self {
+            config,
+            slices,
+            created: now,
+            mode: Mode::Closed,
+            generation: 0,
+            opening: 0,
+            window: Window::Runs(Runs::default()),
+            minimum: 1,
+            not_permitted: 0,
+            counters: Counters::default(),
+            fired: (0, now),
+        };
+        core.start_window(now, State::Closed);
+        match initial {
+            State::Open => core.enter_open(now, None),
+            State::HalfOpen => core.opening = 1,
+            _ => {}
+        }
+        if initial != State::Open {
+            core.enter(now, initial);
+        }
+        core
+    }
+
+    /// The state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.mode {
+            Mode::Closed => State::Closed,
+            Mode::Open { .. } => State::Open,
+            Mode::HalfOpen { .. } => State::HalfOpen,
+            Mode::ForcedOpen => State::ForcedOpen,
+            Mode::Disabled => State::Disabled,
+            Mode::MetricsOnly { .. } => State::MetricsOnly,
+        }
+    }
+
+    /// The number of the state: one more for every state entered.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Do calls pass without asking the core?
+    #[must_use]
+    pub const fn lets_all_pass(&self) -> bool {
+        matches!(self.mode, Mode::Closed | Mode::Disabled | Mode::MetricsOnly { .. })
+    }
+
+    /// When the state changes by itself, if it does.
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
+        match self.mode {
+            Mode::Open { until: Until::At(until), .. } if self.config.automatic_transition => {
+                Some(until)
+            }
+            Mode::HalfOpen { until, .. } => until,
+            _ => None,
+        }
+    }
+
+    /// The wait that an open circuit needs, if it needs one.
+    #[must_use]
+    pub fn wanted(&self) -> Option<WaitWanted> {
+        match self.mode {
+            Mode::Open { until: Until::Wanted, .. } => Some(WaitWanted {
+                generation: self.generation,
+                opening: NonZeroU32::new(self.opening).unwrap_or(NonZeroU32::MIN),
+            }),
+            _ => None,
+        }
+    }
+
+    /// Answers [`wanted`](Self::wanted); too late an answer is dropped.
+    pub fn set_wait(&mut self, generation: u64, wait: Duration) {
+        if let Mode::Open { since, until: until @ Until::Wanted } = &mut self.mode
+            && generation == self.generation
+        {
+            *until = Until::At(later(*since, wait));
+        }
+    }
+
+    /// Lets the timers fire that are due by now.
+    pub fn tick(&mut self, now: Instant, out: &mut Outbox<Event>) {
+        while let Some(due) = self.due().filter(|due| *due <= now) {
+            if self.fired.1 != now {
+                self.fired = (0, now);
+            }
+            self.fired.0 += 1;
+            let at = if self.fired.0 < MOST_TIMERS { due } else { now };
+            match self.mode {
+                Mode::Open { .. } => self.go(at, State::HalfOpen, out),
+                _ => self.go(at, self.config.after_half_open_wait, out),
+            }
+        }
+    }
+
+    /// Asks to let a call pass. The permission belongs to the returned generation.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] if the state does not let it pass.
+    pub fn try_acquire(&mut self, now: Instant, out: &mut Outbox<Event>) -> Result<u64, Refusal> {
+        self.tick(now, out);
+        if let Mode::Open { until: Until::At(until), .. } = self.mode
+            && now > until
+        {
+            self.go(now, State::HalfOpen, out);
+        }
+        let retry_after = match &mut self.mode {
+            Mode::Closed | Mode::Disabled | Mode::MetricsOnly { .. } => return Ok(self.generation),
+            Mode::HalfOpen { permits: permits @ 1.., .. } => {
+                *permits -= 1;
+                return Ok(self.generation);
+            }
+            Mode::HalfOpen { .. } | Mode::ForcedOpen | Mode::Open { until: Until::Wanted, .. } => {
+                None
+            }
+            // The wait is over only after its last moment.
+            Mode::Open { until: Until::At(until), .. } => {
+                Some(until.saturating_duration_since(now) + Duration::from_nanos(1))
+            }
+        };
+        self.not_permitted += 1;
+        self.counters.not_permitted += 1;
+        self.tell(now, Event::NotPermitted, out);
+        Err(Refusal { state: self.state(), retry_after })
+    }
+
+    /// A call ended in a way that counts.
+    pub fn record(
+        &mut self,
+        now: Instant,
+        generation: u64,
+        ending: Ending,
+        out: &mut Outbox<Event>,
+    ) {
+        self.tick(now, out);
+        let Ending { failure, elapsed, open } = ending;
+        let slow = elapsed > self.config.slow_call_duration_threshold;
+        self.tell(
+            now,
+            match failure {
+                Some(cause) => Event::Error { elapsed, cause },
+                None => Event::Success { elapsed },
+            },
+            out,
+        );
+        self.counters.successful += u64::from(failure.is_none());
+        self.counters.failed += u64::from(failure.is_some());
+        self.counters.slow += u64::from(slow);
+        if generation != self.generation {
+            self.counters.late += 1;
+            return;
+        }
+        if !matches!(self.mode, Mode::Closed | Mode::HalfOpen { .. } | Mode::MetricsOnly { .. }) {
+            return;
+        }
+        let call = Measurement { failed: failure.is_some(), slow, elapsed };
+        match &mut self.window {
+            Window::Count(window) => window.record(call),
+            Window::Time(window) => window.record(now, call),
+            Window::Runs(runs) => runs.record(call),
+        }
+        self.judge(now, out);
+        if let (Mode::Closed, Some(open)) = (&self.mode, open) {
+            self.go_open(now, Some(open), out);
+        }
+    }
+
+    /// A call ended in a way that counts nowhere.
+    pub fn ignore(
+        &mut self,
+        now: Instant,
+        generation: u64,
+        (elapsed, cause): (Duration, Cause),
+        out: &mut Outbox<Event>,
+    ) {
+        self.tick(now, out);
+        self.give_back(generation);
+        self.counters.ignored += 1;
+        self.tell(now, Event::IgnoredError { elapsed, cause }, out);
+    }
+
+    /// A call was given up before it had an outcome.
+    pub fn release(&mut self, now: Instant, generation: u64, out: &mut Outbox<Event>) {
+        self.tick(now, out);
+        self.give_back(generation);
+        self.counters.cancelled += 1;
+    }
+
+    fn give_back(&mut self, generation: u64) {
+        if let Mode::HalfOpen { permits, .. } = &mut self.mode
+            && generation == self.generation
+        {
+            *permits += 1;
+        }
+    }
+
+    // ## Closed => Open, HalfOpen => (Open | Closed)
+
+    /// Looks whether the call just recorded decides anything.
+    fn judge(&mut self, now: Instant, out: &mut Outbox<Event>) {
+        let (failure_rate, slow_rate) = self.rates(now);
+        if failure_rate < 0.0 {
+            return;
+        }
+        let failures = failure_rate >= self.config.failure_rate_threshold;
+        let slow = slow_rate >= self.config.slow_call_rate_threshold;
+        match &mut self.mode {
+            Mode::HalfOpen { .. } => {
+                if failures || slow {
+                    self.go(now, State::Open, out);
+                } else {
+                    self.go(now, State::Closed, out);
+                }
+            }
+            Mode::Closed => {
+                if failures {
+                    out.push(now, Event::FailureRateExceeded { rate: failure_rate });
+                }
+                if slow {
+                    out.push(now, Event::SlowCallRateExceeded { rate: slow_rate });
+                }
+                if failures || slow {
+                    self.go(now, State::Open, out);
+                }
+            }
+            Mode::MetricsOnly { failure_told, slow_told } => {
+                if failures && !std::mem::replace(failure_told, true) {
+                    out.push(now, Event::FailureRateExceeded { rate: failure_rate });
+                }
+                if slow && !std::mem::replace(slow_told, true) {
+                    out.push(now, Event::SlowCallRateExceeded { rate: slow_rate });
+                }
+            }
+            Mode::Open { .. } | Mode::ForcedOpen | Mode::Disabled => {}
+        }
+    }
+
+    /// Both rates, or −1 for both below the minimum.
+    fn rates(&mut self, now: Instant) -> (f32, f32) {
+        let totals = self.totals(now);
+        match self.window {
+            // A run is judged by its length alone.
+            Window::Runs(_) => {
+                let rate = |run| if run >= self.minimum { 100.0 } else { 0.0 };
+                if totals.calls < self.minimum {
+                    (-1.0, -1.0)
+                } else {
+                    (rate(totals.failed), rate(totals.slow))
+                }
+            }
+            _ if totals.calls == 0 || totals.calls < self.minimum => (-1.0, -1.0),
+            _ => (totals.failure_rate(), totals.slow_call_rate()),
+        }
+    }
+
+    fn totals(&mut self, now: Instant) -> Totals {
+        match &mut self.window {
+            Window::Count(window) => window.totals(),
+            Window::Time(window) => window.totals(now),
+            Window::Runs(runs) => runs.totals(),
+        }
+    }
+
+    /// What the window holds now.
+    pub fn metrics(&mut self, now: Instant) -> Metrics {
+        let totals = self.totals(now);
+        let (failure_rate, slow_call_rate) = self.rates(now);
+        Metrics {
+            failure_rate,
+            slow_call_rate,
+            buffered_calls: totals.calls,
+            failed_calls: totals.failed,
+            slow_calls: totals.slow,
+            slow_failed_calls: totals.slow_failed,
+            not_permitted_calls: self.not_permitted,
+        }
+    }
+
+    /// Everything since the start.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    // ## By hand
+
+    /// Enters a state by hand. Entering the current one anew is allowed and makes it fresh.
+    ///
+    /// # Errors
+    ///
+    /// The state that it is in, if that cannot be left for `to`.
+    pub fn transition(
+        &mut self,
+        now: Instant,
+        to: State,
+        open: Option<OpenFor>,
+        out: &mut Outbox<Event>,
+    ) -> Result<(), State> {
+        self.tick(now, out);
+        let from = self.state();
+        if !from.can_go_to(to) {
+            return Err(from);
+        }
+        match to {
+            State::Open => self.go_open(now, open, out),
+            _ => self.go(now, to, out),
+        }
+        Ok(())
+    }
+
+    /// Closes the circuit and forgets everything but the lifetime counters.
+    pub fn reset(&mut self, now: Instant, out: &mut Outbox<Event>) {
+        self.tick(now, out);
+        self.go(now, State::Closed, out);
+        out.push(now, Event::Reset);
+    }
+
+    // ## Entering states
+
+    fn go(&mut self, now: Instant, to: State, out: &mut Outbox<Event>) {
+        match to {
+            State::Open => self.go_open(now, None, out),
+            _ => {
+                let from = self.state();
+                self.enter(now, to);
+                self.tell_transition(now, from, out);
+            }
+        }
+    }
+
+    fn go_open(&mut self, now: Instant, open: Option<OpenFor>, out: &mut Outbox<Event>) {
+        let from = self.state();
+        self.enter_open(now, open);
+        self.tell_transition(now, from, out);
+    }
+
+    fn tell_transition(&mut self, now: Instant, from: State, out: &mut Outbox<Event>) {
+        let to = self.state();
+        if from != to {
+            self.counters.transitions += 1;
+            out.push(now, Event::StateTransition { from, to });
+        }
+    }
+
+    /// Every state but open starts fresh.
+    fn enter(&mut self, now: Instant, to: State) {
+        self.generation += 1;
+        self.not_permitted = 0;
+        self.start_window(now, to);
+        match to {
+            State::Closed | State::Disabled | State::MetricsOnly => self.opening = 0,
+            State::ForcedOpen => self.opening = self.opening.saturating_add(1),
+            State::Open | State::HalfOpen => {}
+        }
+        self.mode = match to {
+            State::HalfOpen => Mode::HalfOpen {
+                permits: self.config.permitted_calls_in_half_open,
+                until: (!self.config.max_wait_in_half_open.is_zero())
+                    .then(|| later(now, self.config.max_wait_in_half_open)),
+            },
+            State::ForcedOpen => Mode::ForcedOpen,
+            State::Disabled => Mode::Disabled,
+            State::MetricsOnly => Mode::MetricsOnly { failure_told: false, slow_told: false },
+            State::Closed | State::Open => Mode::Closed,
+        };
+    }
+
+    /// Open keeps the window and the counter of the state that it follows.
+    fn enter_open(&mut self, now: Instant, open: Option<OpenFor>) {
+        self.generation += 1;
+        let until = match open {
+            None | Some(OpenFor::Usual) => {
+                self.opening = self.opening.saturating_add(1);
+                Until::Wanted
+            }
+            Some(OpenFor::Span(span)) => Until::At(later(now, span)),
+            Some(OpenFor::Until(instant)) => Until::At(instant.max(now)),
+        };
+        self.mode = Mode::Open { since: now, until };
+    }
+
+    fn start_window(&mut self, now: Instant, state: State) {
+        let minimum = self.config.minimum_number_of_calls;
+        let window = match state {
+            // Even a breaker that looks back on time judges its trials by number.
+            State::HalfOpen => SlidingWindow::Count(self.config.permitted_calls_in_half_open),
+            _ => self.config.sliding_window,
+        };
+        (self.window, self.minimum) = match window {
+            SlidingWindow::Count(size) => {
+                (Window::Count(CountWindow::new(size, false)), minimum.min(size))
+            }
+            SlidingWindow::Time { seconds } => {
+                // The grid stays where it was when the breaker was made.
+                let slices = match self.slices {
+                    Slices::FromStart => Slices::FromStart,
+                    Slices::Grid(phase) => {
+                        Slices::Grid(phase + now.saturating_duration_since(self.created))
+                    }
+                };
+                (Window::Time(TimeWindow::new(seconds, slices, now)), minimum)
+            }
+            SlidingWindow::Consecutive(run) => (Window::Runs(Runs::default()), run),
+        };
+    }
+
+    /// Ordinary events are not told in the two states that do not count.
+    fn tell(&self, now: Instant, event: Event, out: &mut Outbox<Event>) {
+        if !matches!(self.mode, Mode::Disabled | Mode::ForcedOpen) {
+            out.push(now, event);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Sliding windows over the outcomes of calls. Exact, and as dear with a million slots as with one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What one call adds to a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Measurement {
+    /// It failed.
+    pub failed: bool,
+    /// It took longer than the slow-call threshold.
+    pub slow: bool,
+    /// How long it took; counted in whole milliseconds.
+    pub elapsed: Duration,
+}
+
+impl Measurement {
+    fn millis(&self) -> u64 {
+        u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The sums over a window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls.
+    pub calls: u32,
+    /// Calls that failed, slow ones included.
+    pub failed: u32,
+    /// Calls that were slow, failed ones included.
+    pub slow: u32,
+    /// Calls that were slow and failed.
+    pub slow_failed: u32,
+    /// Time spent in all of them, in whole milliseconds each.
+    pub millis: u64,
+}
+
+impl Totals {
+    fn add(&mut self, call: Measurement) {
+        self.calls = self.calls.saturating_add(1);
+        self.failed += u32::from(call.failed);
+        self.slow += u32::from(call.slow);
+        self.slow_failed += u32::from(call.slow && call.failed);
+        self.millis = self.millis.saturating_add(call.millis());
+    }
+
+    fn subtract(&mut self, gone: &Self) {
+        self.calls -= gone.calls;
+        self.failed -= gone.failed;
+        self.slow -= gone.slow;
+        self.slow_failed -= gone.slow_failed;
+        self.millis = self.millis.saturating_sub(gone.millis);
+    }
+
+    /// Failed calls in percent of all.
+    #[must_use]
+    pub fn failure_rate(&self) -> f32 {
+        percent(self.failed, self.calls)
+    }
+
+    /// Slow calls in percent of all.
+    #[must_use]
+    pub fn slow_call_rate(&self) -> f32 {
+        percent(self.slow, self.calls)
+    }
+}
+
+/// In 32-bit floats and in this order of operations, as Resilience4j counts.
+fn percent(part: u32, calls: u32) -> f32 {
+    if calls == 0 { 0.0 } else { part as f32 * 100.0 / calls as f32 }
+}
+
+/// The last `size` calls: two bits each, and their sum.
+#[derive(Debug)]
+pub struct CountWindow {
+    size: u32,
+    head: u32,
+    slots: Box<[u64]>,
+    /// Milliseconds of each call; empty unless durations are asked for.
+    durations: Box<[u64]>,
+    totals: Totals,
+}
+
+const SLOTS_A_WORD: u32 = 32;
+
+impl CountWindow {
+    /// A window over the last `size` calls, with or without their durations.
+    #[must_use]
+    pub fn new(size: u32, durations: bool) -> Self {
+        Self {
+            size,
+            head: 0,
+            slots: vec![0; size.div_ceil(SLOTS_A_WORD) as usize].into(),
+            durations: vec![0; if durations { size as usize } else { 0 }].into(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// One in, and one out once the window is full.
+    pub fn record(&mut self, call: Measurement) {
+        let call = if self.durations.is_empty() {
+            Measurement { elapsed: Duration::ZERO, ..call }
+        } else {
+            call
+        };
+        let (word, shift) = (self.head / SLOTS_A_WORD, self.head % SLOTS_A_WORD * 2);
+        let word = &mut self.slots[word as usize];
+        if self.totals.calls == self.size {
+            let (failed, slow) = (*word >> shift & 1, *word >> shift >> 1 & 1);
+            self.totals.subtract(&Totals {
+                calls: 1,
+                failed: failed as u32,
+                slow: slow as u32,
+                slow_failed: (failed & slow) as u32,
+                millis: self.durations.get(self.head as usize).copied().unwrap_or(0),
+            });
+        }
+        let bits = u64::from(call.failed) | u64::from(call.slow) << 1;
+        *word = *word & !(0b11 << shift) | bits << shift;
+        if let Some(slot) = self.durations.get_mut(self.head as usize) {
+            *slot = call.millis();
+        }
+        self.totals.add(call);
+        self.head = if self.head + 1 == self.size { 0 } else { self.head + 1 };
+    }
+
+    /// The sums.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+}
+
+/// Where the one-second slices of a time window begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slices {
+    /// At the window's creation. After more than a whole window without use, a slice begins with the
+    /// next use.
+    FromStart,
+    /// On a grid that lay so far before the window's creation, for ever.
+    Grid(Duration),
+}
+
+/// The calls of the last `seconds` seconds, in one-second slices, the current one included.
+#[derive(Debug)]
+pub struct TimeWindow {
+    /// The clock's zero for `head_second`.
+    zero: Instant,
+    phase: Duration,
+    restarts: bool,
+    head_second: u64,
+    slices: Box<[Totals]>,
+    totals: Totals,
+}
+
+impl TimeWindow {
+    /// An empty window of so many slices, created now.
+    #[must_use]
+    pub fn new(seconds: u32, slices: Slices, now: Instant) -> Self {
+        let (phase, restarts) = match slices {
+            Slices::FromStart => (Duration::ZERO, true),
+            Slices::Grid(phase) => (phase, false),
+        };
+        Self {
+            zero: now,
+            phase,
+            restarts,
+            head_second: phase.as_secs(),
+            slices: vec![Totals::default(); seconds as usize].into(),
+            totals: Totals::default(),
+        }
+    }
+
+    /// Adds a call to the current slice.
+    pub fn record(&mut self, now: Instant, call: Measurement) {
+        self.advance(now);
+        let head = self.index(self.head_second);
+        self.slices[head].add(call);
+        self.totals.add(call);
+    }
+
+    /// The sums as of now.
+    pub fn totals(&mut self, now: Instant) -> Totals {
+        self.advance(now);
+        self.totals
+    }
+
+    fn index(&self, second: u64) -> usize {
+        (second % self.slices.len() as u64) as usize
+    }
+
+    /// Drops the slices that are over. A clock that steps back stays in its slice.
+    fn advance(&mut self, now: Instant) {
+        let second = (now.saturating_duration_since(self.zero) + self.phase).as_secs();
+        let gap = second.saturating_sub(self.head_second);
+        if gap == 0 {
+            return;
+        }
+        let size = self.slices.len() as u64;
+        if gap >= size {
+            // Empty for as long is empty already, however long the pause was.
+            if self.totals.calls > 0 {
+                self.slices.fill(Totals::default());
+                self.totals = Totals::default();
+            }
+        } else {
+            for passed in self.head_second + 1..=second {
+                let passed = self.index(passed);
+                self.totals.subtract(&std::mem::take(&mut self.slices[passed]));
+            }
+        }
+        if self.restarts && gap > size {
+            self.zero = now;
+            self.head_second = 0;
+        } else {
+            self.head_second = second;
+        }
+    }
+}
+
+/// The current run of failed calls and the current run of slow calls, however long.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    failed: u32,
+    slow: u32,
+}
+
+impl Runs {
+    pub(super) fn record(&mut self, call: Measurement) {
+        self.failed = if call.failed { self.failed.saturating_add(1) } else { 0 };
+        self.slow = if call.slow { self.slow.saturating_add(1) } else { 0 };
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        Totals {
+            calls: self.failed.max(self.slow),
+            failed: self.failed,
+            slow: self.slow,
+            slow_failed: self.failed.min(self.slow),
+            millis: 0,
+        }
+    }
+}

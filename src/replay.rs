@@ -1,0 +1,60 @@
+//! How a request is sent a second time.
+
+use crate::outcome::Verdict;
+
+/// Makes the attempts of one call out of its request.
+///
+/// A retry asks for the [`first`](Replay::first) attempt, and after a failure for
+/// [`again`](Replay::again). Requests need not be `Clone`, and the attempt may be of another type
+/// than the request. Not being able to send a request again is no error: it is then sent once.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot send a request of type `{Req}` again",
+    note = "`CloneRequest` needs `{Req}: Clone`; `HttpReplay` needs an `http::Request` whose body is `Clone`, or a `reqwest::Request`",
+    note = "`NoReplay` fits every request and makes exactly one attempt"
+)]
+pub trait Replay<Req> {
+    /// What the inner service is called with.
+    type Attempt;
+    /// What is kept to make further attempts from.
+    type Kit;
+
+    /// The first attempt, and the means for more.
+    fn first(&self, request: Req) -> (Self::Attempt, Self::Kit);
+
+    /// One more attempt, unless this request must not (or cannot) be sent again after `verdict`.
+    fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Self::Attempt>;
+}
+
+/// Sends a clone of the request each time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloneRequest;
+
+impl<Req: Clone> Replay<Req> for CloneRequest {
+    type Attempt = Req;
+    type Kit = Req;
+
+    fn first(&self, request: Req) -> (Req, Req) {
+        (request.clone(), request)
+    }
+
+    fn again(&self, kit: &mut Req, _: &Verdict) -> Option<Req> {
+        Some(kit.clone())
+    }
+}
+
+/// Sends every request exactly once. Fits every request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoReplay;
+
+impl<Req> Replay<Req> for NoReplay {
+    type Attempt = Req;
+    type Kit = ();
+
+    fn first(&self, request: Req) -> (Req, ()) {
+        (request, ())
+    }
+
+    fn again(&self, (): &mut (), _: &Verdict) -> Option<Req> {
+        None
+    }
+}

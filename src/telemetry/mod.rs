@@ -1,0 +1,14 @@
+//! What the patterns tell, and the one door by which it leaves.
+//!
+//! Cores and glue build [`Event`]s, but only when somebody listens; [`Observer`]s receive them,
+//! outside every lock. An observer that panics harms no call.
+
+mod event;
+mod observer;
+
+pub use event::{
+    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
+    TimeLimiterEvent,
+};
+pub use observer::Observer;
+pub(crate) use observer::{Observers, Outbox};

@@ -1,0 +1,136 @@
+//! Who listens, and how events reach them.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+
+use super::event::{Event, EventKind};
+use crate::sync::Lock;
+
+/// Receives what an instance does.
+///
+/// It is called in the task that caused the event, outside every lock: it may call back into the
+/// instance. It should not block. A panic in it is caught and forgotten.
+///
+/// ```
+/// use seawall::CircuitBreaker;
+/// use seawall::telemetry::Event;
+///
+/// let breaker = CircuitBreaker::with_defaults("inventory");
+/// breaker.observe(|event: &Event<'_>| println!("{}: {:?}", event.name, event.kind));
+/// ```
+pub trait Observer: Send + Sync + 'static {
+    /// Something happened.
+    fn on_event(&self, event: &Event<'_>);
+}
+
+impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
+    fn on_event(&self, event: &Event<'_>) {
+        self(event);
+    }
+}
+
+type Listeners = Arc<[Arc<dyn Observer>]>;
+
+/// The listeners of one instance.
+#[derive(Default)]
+pub(crate) struct Observers {
+    any: AtomicBool,
+    list: Lock<Option<Listeners>>,
+}
+
+impl Observers {
+    /// Does anybody listen? An event is not built before this says so.
+    pub(crate) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+        let mut list = self.list.lock();
+        let old = list.as_deref().unwrap_or(&[]);
+        *list = Some(old.iter().cloned().chain([observer]).collect());
+        self.any.store(true, Ordering::Release);
+    }
+
+    /// Tells one event.
+    pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
+        let Some(listeners) = self.list.lock().clone() else { return };
+        let event = Event::new(name, at, kind);
+        for listener in listeners.iter() {
+            // The listener's panic is the listener's affair: the call goes on.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(&event)));
+        }
+    }
+
+    /// An outbox for a core to put its events into.
+    pub(crate) fn outbox<K>(&self) -> Outbox<K> {
+        Outbox { wanted: self.any(), first: None, rest: Vec::new() }
+    }
+
+    /// Sends what a core has put into its outbox. The core's lock must be free by now.
+    pub(crate) fn send<K>(&self, name: &str, outbox: Outbox<K>, kind: impl Fn(K) -> EventKind) {
+        for (at, event) in outbox {
+            self.tell(name, at, kind(event));
+        }
+    }
+}
+
+impl Default for Lock<Option<Listeners>> {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.list.lock().as_ref().map_or(0, |list| list.len());
+        f.debug_struct("Observers").field("count", &count).finish()
+    }
+}
+
+/// Events on their way out of a core: the usual single one costs no allocation, and none is kept
+/// when nobody listens.
+#[derive(Debug)]
+pub struct Outbox<K> {
+    wanted: bool,
+    first: Option<(Instant, K)>,
+    rest: Vec<(Instant, K)>,
+}
+
+impl<K> Outbox<K> {
+    /// An outbox that keeps everything.
+    #[must_use]
+    pub const fn open() -> Self {
+        Self { wanted: true, first: None, rest: Vec::new() }
+    }
+
+    /// Has it kept nothing?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, at: Instant, event: K) {
+        if !self.wanted {
+            return;
+        }
+        match self.first {
+            None => self.first = Some((at, event)),
+            Some(_) => self.rest.push((at, event)),
+        }
+    }
+}
+
+impl<K> IntoIterator for Outbox<K> {
+    type Item = (Instant, K);
+    type IntoIter =
+        std::iter::Chain<std::option::IntoIter<(Instant, K)>, std::vec::IntoIter<(Instant, K)>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
