@@ -70,6 +70,8 @@ pub struct BackoffContext {
     pub attempt: NonZeroU32,
     /// The verdict on the last try; nothing when a circuit breaker asks.
     pub verdict: Option<Verdict>,
+    /// Did the last try end with an error (and not with a response that is judged a failure)?
+    pub is_error: bool,
     /// Time since the call began; zero when a circuit breaker asks.
     pub elapsed: Duration,
     /// Time left until the call's deadline, if it has one.
@@ -80,7 +82,7 @@ impl BackoffContext {
     /// The context of the given attempt, with nothing else known.
     #[must_use]
     pub const fn new(attempt: NonZeroU32) -> Self {
-        Self { attempt, verdict: None, elapsed: Duration::ZERO, remaining: None }
+        Self { attempt, verdict: None, is_error: false, elapsed: Duration::ZERO, remaining: None }
     }
 }
 
@@ -180,6 +182,10 @@ impl Backoff {
             (Formula::Fixed(wait), None) => Some(*wait),
             _ => None,
         }
+    }
+
+    pub(crate) const fn is_custom(&self) -> bool {
+        matches!(self.formula, Formula::Custom(_))
     }
 
     /// Checks the numbers of the formula on behalf of the setting `key`.

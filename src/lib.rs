@@ -23,6 +23,9 @@ pub use patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerLayer,
     CircuitBreakerService, SlidingWindow,
 };
+pub use patterns::retry::{
+    Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
+};
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;

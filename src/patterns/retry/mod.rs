@@ -1,1 +1,74 @@
-//! retry
+//! Makes a call again when it fails in a way that may pass.
+//!
+//! # When, and when not
+//!
+//! Use it for failures that are over in a moment: a lost connection, one bad instance behind a
+//! balancer, a short overload. Do not use it for requests that must not be made twice, and never on
+//! several levels of a call chain: three attempts on each of three levels are twenty-seven. Give it a
+//! [`RetryBudget`], or an outage multiplies the load on what is left.
+//!
+//! # Settings
+//!
+//! | setting | unit | default | from |
+//! |---|---|---|---|
+//! | `max_attempts` | calls, the first included | 3 | Resilience4j |
+//! | `backoff` | [`Backoff`](crate::Backoff) | 500 ms each | Resilience4j |
+//! | `retry_when` | decision | every failure | Resilience4j |
+//! | `retry_refusals` | | no | seawall |
+//! | `max_duration` | duration | none | failsafe-go |
+//! | `max_retry_after` | duration | the server's wish is not looked at | seawall |
+//! | `fail_after_max_attempts` | | no | Resilience4j |
+//! | `budget` | [`RetryBudget`] | none | failsafe-go |
+//! | `before_retry` | hook | none | Resilience4j |
+//!
+//! Polly counts *retries*; here, as in Resilience4j and gRPC, *attempts* are counted: Polly's
+//! `MaxRetryAttempts = 3` is `max_attempts(4)`.
+//!
+//! # What happens
+//!
+//! After a failure the retry asks, in this order: may this failure be retried, are attempts left, can
+//! the request be sent again, does the backoff give a wait, does the wait fit into `max_duration` and the
+//! call's [`Deadline`](crate::Deadline), does the budget have room? If any answer is no, the caller gets the
+//! last outcome as it is, never wrapped. A wait of zero sets no timer. State is per call; dropping the future
+//! while it waits makes no further attempt.
+//!
+//! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless
+//! `retry_refusals` is set: coming back at once would only be refused again.
+//!
+//! # Events
+//!
+//! [`RetryEvent`](crate::telemetry::RetryEvent): `Retry` before every wait, `Success` only after a retry, `Error` when attempts are used up,
+//! `IgnoredError` for what is not retried, `BudgetRefused`.
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall::{Backoff, Retry, RetryBudget, RetryConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let retry = Retry::new(
+//!     "inventory",
+//!     RetryConfig::builder()
+//!         .max_attempts(4)
+//!         .backoff(Backoff::full_jitter(Duration::from_millis(50), Duration::from_secs(2)))
+//!         .budget(RetryBudget::default())
+//!         .build()?,
+//! );
+//! let stock = retry.call(|| async { Ok::<u32, std::io::Error>(42) }).await?;
+//! assert_eq!(stock, 42);
+//! # Ok(()) }
+//! ```
+
+mod attempts;
+mod budget;
+mod config;
+pub mod future;
+mod handle;
+mod layer;
+mod service;
+
+pub use attempts::{Attempts, Next};
+pub use budget::RetryBudget;
+pub use config::{RetryConfig, RetryConfigBuilder};
+pub use handle::{Retry, RetryMetrics};
+pub use layer::RetryLayer;
+pub use service::RetryService;

@@ -1,0 +1,188 @@
+//! The settings of a retry.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::RetryBudget;
+use crate::backoff::{Backoff, BackoffContext};
+use crate::random::Random;
+use crate::settings::{self, ConfigError};
+
+type Decision = Arc<dyn Fn(&BackoffContext) -> bool + Send + Sync>;
+type Hook = Arc<dyn Fn(&BackoffContext) + Send + Sync>;
+
+/// The settings of a [`Retry`](super::Retry). One that exists is valid.
+#[derive(Clone)]
+pub struct RetryConfig {
+    pub(super) max_attempts: u32,
+    pub(super) backoff: Backoff,
+    pub(super) retry_when: Option<Decision>,
+    pub(super) retry_refusals: bool,
+    pub(super) max_duration: Option<Duration>,
+    pub(super) max_retry_after: Option<Duration>,
+    pub(super) fail_after_max_attempts: bool,
+    pub(super) budget: Option<RetryBudget>,
+    pub(super) before_retry: Option<Hook>,
+    pub(super) random: Option<Random>,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            max_attempts: 3,
+            backoff: Backoff::fixed(Duration::from_millis(500)),
+            retry_when: None,
+            retry_refusals: false,
+            max_duration: None,
+            max_retry_after: None,
+            fail_after_max_attempts: false,
+            budget: None,
+            before_retry: None,
+            random: None,
+        }
+    }
+}
+
+impl RetryConfig {
+    /// Starts from the defaults, which are Resilience4j's.
+    pub fn builder() -> RetryConfigBuilder {
+        RetryConfigBuilder::default()
+    }
+
+    /// What is safe against an overloaded backend: 3 attempts, full jitter from 100 ms up to 5 s, a
+    /// budget of a fifth of what is in flight, and the server's `Retry-After` obeyed up to 30 s.
+    pub fn safe() -> RetryConfigBuilder {
+        Self::builder()
+            .backoff(Backoff::full_jitter(Duration::from_millis(100), Duration::from_secs(5)))
+            .budget(RetryBudget::default())
+            .max_retry_after(Duration::from_secs(30))
+    }
+
+    /// Starts from these settings.
+    pub fn to_builder(&self) -> RetryConfigBuilder {
+        RetryConfigBuilder { config: self.clone() }
+    }
+
+    /// Calls to be made at most.
+    #[must_use]
+    pub const fn max_attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
+    /// Does anything look at the time since the call began?
+    pub(super) const fn is_timed(&self) -> bool {
+        self.max_duration.is_some() || self.retry_when.is_some() || self.backoff.is_custom()
+    }
+}
+
+impl fmt::Debug for RetryConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetryConfig")
+            .field("max_attempts", &self.max_attempts)
+            .field("backoff", &self.backoff)
+            .field("retry_when", &self.retry_when.is_some())
+            .field("retry_refusals", &self.retry_refusals)
+            .field("max_duration", &self.max_duration)
+            .field("max_retry_after", &self.max_retry_after)
+            .field("fail_after_max_attempts", &self.fail_after_max_attempts)
+            .field("budget", &self.budget)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Builds a [`RetryConfig`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct RetryConfigBuilder {
+    config: RetryConfig,
+}
+
+impl RetryConfigBuilder {
+    /// Calls made at most, the first included.
+    ///
+    /// Range: from 1, which never retries. Default: 3, as in Resilience4j.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.config.max_attempts = attempts;
+        self
+    }
+
+    /// The pause before each retry. Default: 500 ms each time, as in Resilience4j.
+    pub fn backoff(mut self, backoff: Backoff) -> Self {
+        self.config.backoff = backoff;
+        self
+    }
+
+    /// Decides which calls that did not succeed are retried, instead of the rule "every failure".
+    ///
+    /// It sees the verdict, the attempt's number, the time so far and the time left. It is not asked
+    /// about refusals by an inner layer, for which [`retry_refusals`](Self::retry_refusals) stands.
+    pub fn retry_when(
+        mut self,
+        decide: impl Fn(&BackoffContext) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.config.retry_when = Some(Arc::new(decide));
+        self
+    }
+
+    /// Is a refusal by an inner layer (circuit open, bulkhead full, …) retried too? Default: no.
+    pub const fn retry_refusals(mut self, retry: bool) -> Self {
+        self.config.retry_refusals = retry;
+        self
+    }
+
+    /// No wait begins that would end later than this after the call began. Range: from 1 ms.
+    /// Default: no such limit.
+    pub const fn max_duration(mut self, limit: Duration) -> Self {
+        self.config.max_duration = Some(limit);
+        self
+    }
+
+    /// Waits as long as the server asks (`Retry-After`) instead of the backoff, at most this long.
+    /// Range: from 0. Default: what the server asks is not looked at.
+    pub const fn max_retry_after(mut self, cap: Duration) -> Self {
+        self.config.max_retry_after = Some(cap);
+        self
+    }
+
+    /// When the last attempt brings a response that is judged a failure: shall the call fail with
+    /// [`Reason::AttemptsExhausted`](crate::Reason::AttemptsExhausted) instead of returning it? Errors are always returned as they
+    /// are. Default: no, as in Resilience4j.
+    pub const fn fail_after_max_attempts(mut self, fail: bool) -> Self {
+        self.config.fail_after_max_attempts = fail;
+        self
+    }
+
+    /// Bounds the retries of all calls together. Default: no bound.
+    pub fn budget(mut self, budget: RetryBudget) -> Self {
+        self.config.budget = Some(budget);
+        self
+    }
+
+    /// Called before each wait, outside every lock. Default: nothing.
+    pub fn before_retry(mut self, hook: impl Fn(&BackoffContext) + Send + Sync + 'static) -> Self {
+        self.config.before_retry = Some(Arc::new(hook));
+        self
+    }
+
+    /// The dice for jitter. Default: seeded by the operating system.
+    pub fn random(mut self, random: Random) -> Self {
+        self.config.random = Some(random);
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first setting out of range, its value and the range.
+    pub fn build(self) -> Result<RetryConfig, ConfigError> {
+        let config = &self.config;
+        settings::number("max_attempts", config.max_attempts.into(), 1..=u32::MAX.into())?;
+        config.backoff.validate("backoff")?;
+        if let Some(limit) = config.max_duration {
+            settings::at_least("max_duration", limit, Duration::from_millis(1))?;
+        }
+        Ok(self.config)
+    }
+}

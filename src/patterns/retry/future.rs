@@ -1,0 +1,118 @@
+//! The response future.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Sleep, sleep};
+use tower_service::Service;
+
+use super::attempts::{Attempts, Next};
+use crate::error::FromRejected;
+use crate::outcome::Classify;
+use crate::patterns::oneshot::Oneshot;
+use crate::replay::Replay;
+
+pin_project! {
+    /// The response future of [`RetryService`](super::RetryService).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, Req, C, R>
+    where
+        R: Replay<Req>,
+        S: Service<R::Attempt>,
+    {
+        #[pin]
+        state: State<S, R::Attempt>,
+        service: S,
+        kit: R::Kit,
+        attempts: Attempts,
+        classifier: C,
+        replay: R,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, A>
+    where
+        S: Service<A>,
+    {
+        Attempting { #[pin] call: Oneshot<S, A> },
+        Waiting { #[pin] pause: Sleep, attempt: Option<A> },
+    }
+}
+
+impl<S, Req, C, R> ResponseFuture<S, Req, C, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt>,
+{
+    pub(super) const fn new(
+        call: S::Future,
+        service: S,
+        kit: R::Kit,
+        attempts: Attempts,
+        classifier: C,
+        replay: R,
+    ) -> Self {
+        let state = State::Attempting { call: Oneshot::calling(call) };
+        Self { state, service, kit, attempts, classifier, replay }
+    }
+}
+
+impl<S, Req, C, R> Future for ResponseFuture<S, Req, C, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    S::Error: FromRejected,
+    C: Classify<Result<S::Response, S::Error>>,
+{
+    type Output = Result<S::Response, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let attempt = match this.state.as_mut().project() {
+                StateProj::Attempting { call } => {
+                    let result = ready!(call.poll(cx));
+                    let verdict = this.classifier.classify(&result);
+                    let mut attempt = None;
+                    let repeat = || {
+                        attempt = this.replay.again(this.kit, &verdict);
+                        attempt.is_some()
+                    };
+                    match this.attempts.judge(&verdict, result.is_err(), repeat) {
+                        Next::Done => return Poll::Ready(result),
+                        Next::Fail(rejected) => {
+                            return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                        }
+                        Next::Wait(pause) if pause.is_zero() => attempt,
+                        Next::Wait(pause) => {
+                            this.state.set(State::Waiting { pause: sleep(pause), attempt });
+                            continue;
+                        }
+                    }
+                }
+                StateProj::Waiting { pause, attempt } => {
+                    ready!(pause.poll(cx));
+                    attempt.take()
+                }
+            };
+            let attempt = attempt.expect("there is an attempt for every wait");
+            let call = Oneshot::readying(this.service.clone(), attempt);
+            this.state.set(State::Attempting { call });
+        }
+    }
+}
+
+impl<S, Req, C, R> fmt::Debug for ResponseFuture<S, Req, C, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").field("attempts", &self.attempts).finish_non_exhaustive()
+    }
+}

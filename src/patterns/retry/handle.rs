@@ -1,0 +1,187 @@
+//! What people hold.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::{Instant, sleep};
+
+use super::attempts::{Attempts, Next};
+use super::config::RetryConfig;
+use crate::error::{Error, FromRejected};
+use crate::outcome::{Classify, ResultClassifier};
+use crate::random::Random;
+use crate::telemetry::{EventKind, Observer, Observers, RetryEvent};
+
+/// A named retry. Clones share their counters and budget; the attempts of a call are its own.
+///
+/// See the [module](super) for what it does and when to use it.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) config: RetryConfig,
+    pub(super) random: Random,
+    pub(super) counts: Counts,
+    observers: Observers,
+}
+
+impl Shared {
+    pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
+        if self.observers.any() {
+            self.observers.tell(&self.name, Instant::now(), EventKind::Retry(event()));
+        }
+    }
+}
+
+/// How the calls of a [`Retry`] ended; each call counts once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryMetrics {
+    /// Calls whose first attempt succeeded.
+    pub successful_without_retry: u64,
+    /// Calls that succeeded after a retry.
+    pub successful_with_retry: u64,
+    /// Calls that failed with what is not retried, or with their only attempt.
+    pub failed_without_retry: u64,
+    /// Calls that failed although they were retried.
+    pub failed_with_retry: u64,
+    /// Calls, counted above too, that the budget denied a retry.
+    pub budget_refused: u64,
+}
+
+macro_rules! counts {
+    ($($name:ident),*) => {
+        #[derive(Debug, Default)]
+        pub(super) struct Counts { $($name: AtomicU64),* }
+
+        impl Counts {
+            $(pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
+
+            fn read(&self) -> RetryMetrics {
+                RetryMetrics { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+        }
+    };
+}
+
+counts!(
+    successful_without_retry,
+    successful_with_retry,
+    failed_without_retry,
+    failed_with_retry,
+    budget_refused
+);
+
+impl Retry {
+    /// A retry with these settings.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, config: RetryConfig) -> Self {
+        let random = config.random.clone().unwrap_or_default();
+        Self {
+            shared: Arc::new(Shared {
+                name: name.into(),
+                config,
+                random,
+                counts: Counts::default(),
+                observers: Observers::default(),
+            }),
+        }
+    }
+
+    /// A retry with Resilience4j's settings.
+    #[must_use]
+    pub fn with_defaults(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, RetryConfig::default())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &RetryConfig {
+        &self.shared.config
+    }
+
+    /// Runs the futures that `make` makes, one after the other, until one succeeds or there shall be
+    /// no further one. `Err` is a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Service`] with the last future's own error. [`Error::Rejected`] only if
+    /// `fail_after_max_attempts` is set and a classifier finds failures among the `Ok`s.
+    pub fn call<F, Fut, T, E>(
+        &self,
+        mut make: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<F, Fut, T, E>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        self.call_with(ResultClassifier, move || {
+            let attempt = make();
+            async { attempt.await.map_err(Error::Service) }
+        })
+    }
+
+    /// As [`call`](Self::call), judged by `classifier`, for futures whose error can hold a rejection
+    /// already: another handle's, or a boxed error.
+    ///
+    /// # Errors
+    ///
+    /// The last future's error.
+    pub fn call_with<C, F, Fut, T, E>(
+        &self,
+        classifier: C,
+        mut make: F,
+    ) -> impl Future<Output = Result<T, E>> + use<C, F, Fut, T, E>
+    where
+        C: Classify<Result<T, E>>,
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        let this = self.clone();
+        async move {
+            let mut attempts = this.start();
+            loop {
+                let result = make().await;
+                match attempts.judge(&classifier.classify(&result), result.is_err(), || true) {
+                    Next::Done => return result,
+                    Next::Fail(rejected) => return Err(E::from_rejected(rejected)),
+                    Next::Wait(pause) => {
+                        drop(result);
+                        if !pause.is_zero() {
+                            sleep(pause).await;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts the attempts of one call by hand.
+    #[must_use]
+    pub fn start(&self) -> Attempts {
+        Attempts::new(self.shared.clone())
+    }
+
+    /// How calls ended so far.
+    #[must_use]
+    pub fn metrics(&self) -> RetryMetrics {
+        self.shared.counts.read()
+    }
+
+    /// Tells `observer` whatever this retry does from now on.
+    pub fn observe(&self, observer: impl Observer) {
+        self.shared.observers.add(Arc::new(observer));
+    }
+}
