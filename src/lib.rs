@@ -6,10 +6,14 @@ mod clock;
 mod deadline;
 mod ends;
 mod error;
+#[cfg(feature = "http")]
+pub mod http;
 mod outcome;
 pub mod patterns;
 mod random;
 mod replay;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod settings;
 mod sync;
 pub mod telemetry;

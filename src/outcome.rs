@@ -28,6 +28,9 @@ pub enum Cause {
     /// The connection stood, but the server never began on the request (HTTP/2 `REFUSED_STREAM`,
     /// `GOAWAY` without error, a pooled connection that closed before the request left).
     Unprocessed,
+    /// Something that another try will not change: a certificate that is not trusted, a peer that
+    /// does not speak TLS, too many redirects.
+    Permanent,
     /// The time was over: the client's own, or a limit of an inner layer.
     Timeout,
     /// The connection broke while the call was under way; the server may have done its work.

@@ -1,5 +1,6 @@
 //! Checking of settings: one error type, and the range checks that every builder uses.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    key: &'static str,
+    key: Cow<'static, str>,
     value: String,
     expected: String,
 }
@@ -31,13 +32,21 @@ impl ConfigError {
         value: impl fmt::Display,
         expected: impl fmt::Display,
     ) -> Self {
-        Self { key, value: value.to_string(), expected: expected.to_string() }
+        Self { key: key.into(), value: value.to_string(), expected: expected.to_string() }
     }
 
-    /// The setting, as its builder method is called.
+    /// The same error, seen from the thing that has the setting as a part.
+    pub(crate) fn within(mut self, whole: &str) -> Self {
+        if self.key != whole {
+            self.key = format!("{whole}.{}", self.key).into();
+        }
+        self
+    }
+
+    /// The setting, as its builder method is called; that of a pipeline's step as `step.setting`.
     #[must_use]
-    pub const fn key(&self) -> &'static str {
-        self.key
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// The refused value.

@@ -2,7 +2,8 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::outcome::{Cause, Verdict};
@@ -142,4 +143,12 @@ impl fmt::Display for Rejected {
     }
 }
 
-impl StdError for Rejected {}
+impl StdError for Rejected {
+    /// A timeout has an [`io::ErrorKind::TimedOut`] below it, which is what clients look for in order
+    /// to tell a timeout, such as `reqwest::Error::is_timeout`.
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        static TIMED_OUT: LazyLock<io::Error> =
+            LazyLock::new(|| io::Error::from(io::ErrorKind::TimedOut));
+        self.is_timeout().then(|| &*TIMED_OUT as _)
+    }
+}

@@ -1,0 +1,116 @@
+//! A response body that keeps a call alive until it has ended.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::kind;
+use crate::ends::{AtBodyEnd, Ends, Guard};
+use crate::error::Error;
+
+pin_project! {
+    /// The body of a response whose call is not over before the body is.
+    ///
+    /// Frames, trailers, size hint and end-of-stream are those of the inner body. Its error is the
+    /// inner body's, or a timeout of seawall's if a limit strikes while the body is under way.
+    pub struct GuardedBody<B, G> {
+        #[pin]
+        body: Option<B>,
+        guard: Option<G>,
+        // Made only when the body keeps its reader waiting, and boxed so that a body that was
+        // `Unpin` stays so.
+        timer: Option<Pin<Box<Sleep>>>,
+    }
+}
+
+impl<B: Body, G: Guard> GuardedBody<B, G> {
+    /// Ties `guard` to `body`, unless the body has ended before it began.
+    pub fn new(body: B, guard: Option<G>) -> Self {
+        let guard = guard.filter(|_| !body.is_end_stream());
+        Self { body: Some(body), guard, timer: None }
+    }
+}
+
+impl<B, G> Body for GuardedBody<B, G>
+where
+    B: Body,
+    B::Error: StdError + 'static,
+    G: Guard,
+{
+    type Data = B::Data;
+    type Error = Error<B::Error>;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
+        let mut this = self.project();
+        let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        match body.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                if body.is_end_stream() {
+                    *this.guard = None;
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => {
+                if let Some(guard) = this.guard.take() {
+                    guard.fail(kind::body_cause(&error));
+                }
+                Poll::Ready(Some(Err(Error::Service(error))))
+            }
+            Poll::Ready(None) => {
+                *this.guard = None;
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let Some(limit) = this.guard.as_ref().and_then(Guard::deadline) else {
+                    return Poll::Pending;
+                };
+                // The clock has the last word: a timer is coarse, and may be held up by a body that
+                // has used up the task's budget.
+                if Instant::now() < limit {
+                    let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(limit)));
+                    ready!(timer.as_mut().poll(cx));
+                }
+                this.body.set(None);
+                let rejected = this.guard.take().and_then(Guard::expire);
+                Poll::Ready(rejected.map(|rejected| Err(Error::Rejected(rejected))))
+            }
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+}
+
+impl<B: fmt::Debug, G> fmt::Debug for GuardedBody<B, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedBody")
+            .field("body", &self.body)
+            .field("guarded", &self.guard.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<B: Body, G: Guard> Ends<Response<B>, G> for AtBodyEnd {
+    type Out = Response<GuardedBody<B, G>>;
+
+    fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {
+        // After a switch of protocols there is no body, and the connection has no end that counts.
+        let guard = guard.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS);
+        response.map(|body| GuardedBody::new(body, guard))
+    }
+}

@@ -1,0 +1,98 @@
+//! The verdict on an HTTP call.
+
+use std::error::Error as StdError;
+
+use http::{HeaderMap, Response, StatusCode};
+
+use super::{kind, retry_after};
+use crate::error::{Error, FromRejected};
+use crate::outcome::{Cause, Classify, Verdict};
+
+/// Judges HTTP responses and the errors of HTTP clients.
+///
+/// A failure is: a status of 5xx or 429, and every error of the client but one that says that the
+/// request itself is malformed, which is ignored. Other statuses are successes: a 404 is an answer.
+/// 429 and 503 bring their `Retry-After` along, and 429 drains a rate limiter.
+///
+/// ```
+/// use seawall::http::HttpClassifier;
+/// use seawall::{Classify, Error};
+///
+/// let classifier = HttpClassifier::default();
+/// let response = |status| Ok::<_, Error<std::io::Error>>(http::Response::builder().status(status).body(()).unwrap());
+/// assert!(classifier.classify(&response(503)).is_failure());
+/// assert!(classifier.classify(&response(404)).is_success());
+///
+/// let strict = classifier.failure_when(|status| status.is_server_error() || status == 404);
+/// assert!(strict.classify(&response(404)).is_failure());
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct HttpClassifier<F = fn(StatusCode) -> bool> {
+    is_failure: F,
+}
+
+fn is_failure(status: StatusCode) -> bool {
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS
+}
+
+impl Default for HttpClassifier {
+    fn default() -> Self {
+        Self { is_failure }
+    }
+}
+
+impl<F> HttpClassifier<F> {
+    /// Takes the statuses for failures of which `is_failure` says so.
+    pub fn failure_when<F2: Fn(StatusCode) -> bool>(self, is_failure: F2) -> HttpClassifier<F2> {
+        HttpClassifier { is_failure }
+    }
+}
+
+impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
+    pub(crate) fn judge_head(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+        if !(self.is_failure)(status) {
+            return Verdict::success();
+        }
+        let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        Verdict::failure(Cause::Status(status.as_u16()))
+            .with_retry_after(if asks { retry_after(headers) } else { None })
+            .with_drain(status == StatusCode::TOO_MANY_REQUESTS)
+    }
+}
+
+impl<F, B, E> Classify<Result<Response<B>, Error<E>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+    E: StdError + 'static,
+{
+    fn classify(&self, result: &Result<Response<B>, Error<E>>) -> Verdict {
+        match result {
+            Ok(response) => self.judge_head(response.status(), response.headers()),
+            Err(error) => kind::judge_error(error.as_rejected(), error),
+        }
+    }
+}
+
+impl<F, B> Classify<Result<Response<B>, Box<dyn StdError + Send + Sync>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+{
+    fn classify(&self, result: &Result<Response<B>, Box<dyn StdError + Send + Sync>>) -> Verdict {
+        match result {
+            Ok(response) => self.judge_head(response.status(), response.headers()),
+            Err(error) => kind::judge_error(error.as_rejected(), &**error),
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl<F: Fn(StatusCode) -> bool> Classify<Result<reqwest::Response, Error<reqwest::Error>>>
+    for HttpClassifier<F>
+{
+    fn classify(&self, result: &Result<reqwest::Response, Error<reqwest::Error>>) -> Verdict {
+        match result {
+            Ok(response) => self.judge_head(response.status(), response.headers()),
+            Err(error) => kind::judge_error(error.as_rejected(), error),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What kind of error an HTTP client's error is.
+//!
+//! The clients hide hyper's, h2's and the operating system's errors in the chain of sources. What
+//! matters is whether the request can have reached the server, so the chain is searched for that first.
+
+use std::error::Error as StdError;
+use std::io;
+
+use crate::error::Rejected;
+use crate::outcome::{Cause, Verdict};
+
+/// The verdict on a failed call.
+pub(crate) fn judge_error(
+    rejected: Option<&Rejected>,
+    error: &(dyn StdError + 'static),
+) -> Verdict {
+    if let Some(rejected) = rejected {
+        return rejected.verdict();
+    }
+    match cause(error) {
+        Kind::Malformed => Verdict::ignored(Cause::Other),
+        Kind::Of(cause) => Verdict::failure(cause),
+    }
+}
+
+/// Why a body broke.
+pub(crate) fn body_cause(error: &(dyn StdError + 'static)) -> Cause {
+    match cause(error) {
+        Kind::Of(cause) => cause,
+        Kind::Malformed => Cause::Other,
+    }
+}
+
+enum Kind {
+    /// The request could not even be made: this says nothing of the backend.
+    Malformed,
+    Of(Cause),
+}
+
+fn cause(error: &(dyn StdError + 'static)) -> Kind {
+    let mut found = None;
+    let mut connecting = false;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        #[cfg(feature = "reqwest")]
+        if let Some(error) = error.downcast_ref::<reqwest::Error>() {
+            if error.is_builder() {
+                return Kind::Malformed;
+            }
+            if error.is_redirect() {
+                return Kind::Of(Cause::Permanent);
+            }
+            connecting |= error.is_connect();
+            if error.is_timeout() {
+                found = found.or(Some(Cause::Timeout));
+            }
+        }
+        #[cfg(any(feature = "hyper", feature = "reqwest"))]
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            connecting |= error.is_connect();
+        }
+        // The innermost error says best what happened, unless it is known that nothing did.
+        if found != Some(Cause::Unprocessed) {
+            found = of_one(error).or(found);
+        }
+        next = error.source();
+    }
+    Kind::Of(match found {
+        // A certificate that is not trusted now will not be trusted in a second either.
+        Some(Cause::Permanent) => Cause::Permanent,
+        _ if connecting => Cause::Connect,
+        found => found.unwrap_or(Cause::Other),
+    })
+}
+
+/// What one error of the chain says by itself.
+fn of_one(error: &(dyn StdError + 'static)) -> Option<Cause> {
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        if error.is_canceled() {
+            return Some(Cause::Unprocessed);
+        }
+        if error.is_timeout() {
+            return Some(Cause::Timeout);
+        }
+        // An error of HTTP/2 says more itself, further in.
+        return Some(Cause::Reset);
+    }
+    #[cfg(feature = "http2")]
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        let reason = error.reason();
+        return Some(match reason {
+            Some(h2::Reason::REFUSED_STREAM) => Cause::Unprocessed,
+            Some(h2::Reason::NO_ERROR) if error.is_go_away() && error.is_remote() => {
+                Cause::Unprocessed
+            }
+            Some(h2::Reason::ENHANCE_YOUR_CALM) => Cause::Overloaded,
+            _ => Cause::Reset,
+        });
+    }
+    let error = error.downcast_ref::<io::Error>()?;
+    match error.kind() {
+        io::ErrorKind::TimedOut => Some(Cause::Timeout),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Some(Cause::Reset),
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::AddrNotAvailable => Some(Cause::Connect),
+        // So rustls and native TLS report a peer whose handshake is wrong.
+        io::ErrorKind::InvalidData => Some(Cause::Permanent),
+        _ => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! What the patterns need to know of HTTP, and nothing that knows a pattern.
+//!
+//! - [`HttpClassifier`]: which responses and errors are failures, and of what kind.
+//! - [`HttpReplay`]: which requests may be sent again, and how.
+//! - [`AtBodyEnd`](crate::AtBodyEnd) over [`GuardedBody`]: a call that has a body is over when its body is.
+//!
+//! # What ends when
+//!
+//! A call is judged by the head of its response. A bad head (see [`HttpClassifier`]) is recorded at
+//! once. A good one is recorded as a success when the body ends or is dropped, and as a failure if the
+//! body breaks; so whoever reads only the status still records a success. A slow reader is no slow
+//! call: the time counted ends with the head. Places in a bulkhead and the total deadline last until
+//! the body's end; the limit of one attempt ends with the head unless told otherwise.
+//!
+//! # What is sent again
+//!
+//! | what went wrong | GET, HEAD, OPTIONS, TRACE, PUT, DELETE, or with `idempotency-key` | other methods |
+//! |---|---|---|
+//! | no connection | again | again |
+//! | never begun: HTTP/2 `REFUSED_STREAM`, `GOAWAY` without error, a pooled connection that had closed | again | again |
+//! | connection reset, message incomplete, timeout | again | no |
+//! | status 429 or 5xx but 501 and 505 | again | no |
+//! | TLS handshake refused, request malformed | no | no |
+
+mod body;
+mod classify;
+mod idempotency;
+mod kind;
+mod replay;
+mod retry_after;
+
+pub use body::GuardedBody;
+pub use classify::HttpClassifier;
+pub use idempotency::{Idempotent, is_idempotent};
+pub use replay::HttpReplay;
+pub use retry_after::retry_after;

@@ -1,0 +1,205 @@
+//! Puts a pipeline together and refuses what cannot work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Pipeline;
+use super::steps::{IntoStep, Step, Steps};
+use crate::ends::AtResponse;
+use crate::outcome::ResultClassifier;
+use crate::patterns::bulkhead::Bulkhead;
+use crate::patterns::circuit_breaker::CircuitBreaker;
+use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::retry::Retry;
+use crate::patterns::time_limiter::TimeLimiter;
+use crate::replay::CloneRequest;
+use crate::settings::{self, ConfigError};
+
+/// Builds a [`Pipeline`]. The order in which steps are given does not matter.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+    pub(super) steps: Steps,
+    /// Steps that were given by the user, so that a preset's may be replaced and a user's not.
+    given: Vec<Step>,
+    error: Option<ConfigError>,
+    classifier: C,
+    ends: N,
+    replay: R,
+}
+
+impl PipelineBuilder {
+    pub(super) const fn new(name: Arc<str>) -> Self {
+        Self {
+            steps: Steps {
+                name,
+                deadline: None,
+                retry: None,
+                circuit_breaker: None,
+                rate_limiter: None,
+                time_limiter: None,
+                bulkhead: None,
+            },
+            given: Vec::new(),
+            error: None,
+            classifier: ResultClassifier,
+            ends: AtResponse,
+            replay: CloneRequest,
+        }
+    }
+}
+
+impl<C, N, R> PipelineBuilder<C, N, R> {
+    /// The whole call, retries, pauses and body included, must be over after this.
+    ///
+    /// Range: from 1 ms. If the call stands under an earlier [`Deadline`](crate::Deadline) already, that one counts.
+    pub fn deadline(mut self, span: Duration) -> Self {
+        self.give(Step::Deadline);
+        let checked = settings::at_least("deadline", span, Duration::from_millis(1));
+        self.steps.deadline = self.take(Step::Deadline, checked.map(|()| span));
+        self
+    }
+
+    /// Makes failed attempts again.
+    pub fn retry(mut self, step: impl IntoStep<Retry>) -> Self {
+        self.give(Step::Retry);
+        let step = step.into_step(&self.steps.name);
+        self.steps.retry = self.take(Step::Retry, step);
+        self
+    }
+
+    /// Stops calling a backend that fails.
+    pub fn circuit_breaker(mut self, step: impl IntoStep<CircuitBreaker>) -> Self {
+        self.give(Step::CircuitBreaker);
+        let step = step.into_step(&self.steps.name);
+        self.steps.circuit_breaker = self.take(Step::CircuitBreaker, step);
+        self
+    }
+
+    /// Bounds how many attempts begin in a span of time.
+    pub fn rate_limiter(mut self, step: impl IntoStep<RateLimiter>) -> Self {
+        self.give(Step::RateLimiter);
+        let step = step.into_step(&self.steps.name);
+        self.steps.rate_limiter = self.take(Step::RateLimiter, step);
+        self
+    }
+
+    /// Bounds how long one attempt takes.
+    pub fn time_limiter(mut self, step: impl IntoStep<TimeLimiter>) -> Self {
+        self.give(Step::TimeLimiter);
+        let step = step.into_step(&self.steps.name);
+        self.steps.time_limiter = self.take(Step::TimeLimiter, step);
+        self
+    }
+
+    /// Bounds how many attempts run at once.
+    pub fn bulkhead(mut self, step: impl IntoStep<Bulkhead>) -> Self {
+        self.give(Step::Bulkhead);
+        let step = step.into_step(&self.steps.name);
+        self.steps.bulkhead = self.take(Step::Bulkhead, step);
+        self
+    }
+
+    /// Leaves out a step of a preset.
+    pub fn without(mut self, step: Step) -> Self {
+        let steps = &mut self.steps;
+        match step {
+            Step::Deadline => steps.deadline = None,
+            Step::Retry => steps.retry = None,
+            Step::CircuitBreaker => steps.circuit_breaker = None,
+            Step::RateLimiter => steps.rate_limiter = None,
+            Step::TimeLimiter => steps.time_limiter = None,
+            Step::Bulkhead => steps.bulkhead = None,
+        }
+        self
+    }
+
+    /// Judges attempts by `classifier`. Default: [`ResultClassifier`], any `Err` is a failure.
+    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R> {
+        let Self { steps, given, error, ends, replay, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    }
+
+    /// Says when a call has ended. Default: [`AtResponse`].
+    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R> {
+        let Self { steps, given, error, classifier, replay, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    }
+
+    /// Makes the attempts out of the request. Default: [`CloneRequest`].
+    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2> {
+        let Self { steps, given, error, classifier, ends, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    }
+
+    /// For HTTP: judges by status and kind of error, lets calls last until the body's end, sends again
+    /// only what may be sent twice.
+    #[cfg(feature = "http")]
+    pub fn http(
+        self,
+    ) -> PipelineBuilder<crate::http::HttpClassifier, crate::ends::AtBodyEnd, crate::http::HttpReplay>
+    {
+        self.classifier(crate::http::HttpClassifier::default())
+            .ends(crate::ends::AtBodyEnd)
+            .replay(crate::http::HttpReplay::default())
+    }
+
+    /// Checks the composition.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
+    /// contradict each other.
+    pub fn build(self) -> Result<Pipeline<C, N, R>, ConfigError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let Steps { deadline, time_limiter, bulkhead, .. } = &self.steps;
+        if let Some(limiter) = time_limiter {
+            let timeout = limiter.config().timeout();
+            if let Some(deadline) = deadline.filter(|deadline| *deadline < timeout) {
+                return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));
+            }
+            let wait = bulkhead.as_ref().map(|bulkhead| bulkhead.config().max_wait());
+            if let Some(wait) = wait.filter(|wait| *wait > timeout) {
+                return Err(not_beyond("bulkhead.max_wait", wait, "time_limiter.timeout", timeout));
+            }
+        }
+        Ok(Pipeline {
+            steps: Arc::new(self.steps),
+            classifier: self.classifier,
+            ends: self.ends,
+            replay: self.replay,
+        })
+    }
+
+    /// Notes that the user gave this step, which can be done once.
+    fn give(&mut self, step: Step) {
+        if self.given.contains(&step) && self.error.is_none() {
+            self.error = Some(ConfigError::new(step.key(), "given twice", "given once"));
+        }
+        self.given.push(step);
+    }
+
+    fn take<H>(&mut self, step: Step, made: Result<H, ConfigError>) -> Option<H> {
+        match made {
+            Ok(made) => Some(made),
+            Err(error) => {
+                self.error.get_or_insert(error.within(step.key()));
+                None
+            }
+        }
+    }
+
+    /// Makes what stands a preset, which the user may replace step by step.
+    #[cfg(feature = "http")]
+    pub(super) fn into_preset(mut self) -> Self {
+        self.given.clear();
+        self
+    }
+}
+
+fn not_beyond(key: &'static str, value: Duration, other: &str, limit: Duration) -> ConfigError {
+    let value = format_args!("{value:?}");
+    ConfigError::new(key, value, format_args!("at most {limit:?}, as `{other}` is"))
+}

@@ -1,0 +1,51 @@
+//! The pipeline over services that need no other error type, and over plain futures.
+
+use std::future::Future;
+use std::task::{Context, Poll};
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{Pipeline, PipelineService};
+
+/// A [`Pipeline`] that keeps the error type of the service inside it. See [`Pipeline::flat`].
+#[derive(Clone, Debug)]
+pub struct FlatLayer<C, N, R> {
+    pipeline: Pipeline<C, N, R>,
+}
+
+impl<C, N, R> FlatLayer<C, N, R> {
+    pub(super) const fn new(pipeline: Pipeline<C, N, R>) -> Self {
+        Self { pipeline }
+    }
+}
+
+impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for FlatLayer<C, N, R> {
+    type Service = PipelineService<S, C, N, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PipelineService::new(inner, self.pipeline.clone())
+    }
+}
+
+/// Makes a future for every call.
+#[derive(Clone, Debug)]
+pub(super) struct MakeService<F>(pub(super) F);
+
+impl<F, Fut, T, E> Service<()> for MakeService<F>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+{
+    type Response = T;
+    type Error = E;
+    type Future = Fut;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), E>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, (): ()) -> Fut {
+        (self.0)()
+    }
+}

@@ -1,0 +1,240 @@
+//! The response future: all steps in one.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tower_service::Service;
+
+use super::attempt::{Gate, Permits};
+use super::{Held, Pipeline};
+use crate::deadline::Deadline;
+use crate::ends::Ends;
+use crate::error::{FromRejected, Rejected};
+use crate::outcome::Classify;
+use crate::patterns::oneshot::Oneshot;
+use crate::patterns::retry::{Attempts, Next};
+use crate::patterns::{bulkhead, rate_limiter};
+use crate::replay::Replay;
+
+pin_project! {
+    /// The response future of [`PipelineService`](super::PipelineService).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<S, Req, C, N, R>
+    where
+        R: Replay<Req>,
+        S: Service<R::Attempt>,
+    {
+        // Declared, and so dropped, before the permits: the work ends before its places are free.
+        #[pin]
+        phase: Phase<S, R::Attempt>,
+        // Made only when something keeps the call waiting.
+        #[pin]
+        timer: Option<Sleep>,
+        permits: Permits,
+        deadline: Option<Deadline>,
+        attempts: Option<Attempts>,
+        kit: R::Kit,
+        // Clones of it are made ready after a wait; nothing if there can be none.
+        service: Option<S>,
+        pipeline: Pipeline<C, N, R>,
+    }
+}
+
+pin_project! {
+    #[project = PhaseProj]
+    enum Phase<S, A>
+    where
+        S: Service<A>,
+    {
+        Limited { #[pin] wait: rate_limiter::Acquire, attempt: Option<A> },
+        Queued { #[pin] wait: bulkhead::Acquire, attempt: Option<A> },
+        Calling { #[pin] call: Oneshot<S, A> },
+        Pausing { #[pin] pause: Sleep, attempt: Option<A> },
+        Shut { rejected: Option<Rejected> },
+    }
+}
+
+impl<S: Service<A>, A> Phase<S, A> {
+    /// What follows a gate; an open one is passed by `call`.
+    fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
+        match gate {
+            Gate::Open => Self::Calling { call: call(attempt) },
+            Gate::Limited(wait) => Self::Limited { wait, attempt: Some(attempt) },
+            Gate::Queued(wait) => Self::Queued { wait, attempt: Some(attempt) },
+            Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
+        }
+    }
+}
+
+impl<S, Req, C, N, R> ResponseFuture<S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+{
+    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
+        let steps = &*pipeline.steps;
+        let own = steps.deadline.map(Deadline::after);
+        let deadline = Deadline::earlier(own, Deadline::current());
+        let mut permits = Permits::default();
+        let (attempt, kit) = pipeline.replay.first(request);
+
+        let entered = Deadline::enter(deadline);
+        let attempts = steps.retry.as_ref().map(crate::Retry::start);
+        let gate = steps.enter(&mut permits, deadline);
+        let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
+        let inner = Deadline::enter(permits.limit.map(Deadline::at));
+        // A ready instance that is not called now must not keep its place in the inner service.
+        let phase = Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
+        drop((inner, entered));
+
+        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline }
+    }
+}
+
+impl<S, Req, C, N, R> Future for ResponseFuture<S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    S::Error: FromRejected,
+    C: Classify<Result<S::Response, S::Error>>,
+    N: Ends<S::Response, Held>,
+{
+    type Output = Result<N::Out, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
+        let deadline = *this.deadline;
+        loop {
+            let limit = this.permits.earliest(deadline);
+            let _entered = Deadline::enter(limit.map(Deadline::at));
+
+            // Either the attempt's result, or a gate that it has come to.
+            let polled = match this.phase.as_mut().project() {
+                PhaseProj::Calling { call } => call.poll(cx),
+                PhaseProj::Limited { wait, attempt } => match wait.poll(cx) {
+                    Poll::Ready(Ok(())) => {
+                        let attempt = attempt.take().expect("an attempt waits");
+                        let gate = steps.enter_limited(this.permits, deadline);
+                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
+                        continue;
+                    }
+                    Poll::Ready(Err(rejected)) => Poll::Ready(Err(S::Error::from_rejected(rejected))),
+                    Poll::Pending => Poll::Pending,
+                },
+                PhaseProj::Queued { wait, attempt } => match wait.poll(cx) {
+                    Poll::Ready(Ok(permit)) => {
+                        let attempt = attempt.take().expect("an attempt waits");
+                        this.permits.bulkhead = Some(permit);
+                        this.phase.set(Phase::behind(Gate::Open, attempt, readying(this.service)));
+                        continue;
+                    }
+                    Poll::Ready(Err(rejected)) => Poll::Ready(Err(S::Error::from_rejected(rejected))),
+                    Poll::Pending => Poll::Pending,
+                },
+                PhaseProj::Pausing { pause, attempt } => match pause.poll(cx) {
+                    Poll::Ready(()) => {
+                        let attempt = attempt.take().expect("an attempt waits");
+                        let gate = steps.enter(this.permits, deadline);
+                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
+                        continue;
+                    }
+                    Poll::Pending => Poll::Pending,
+                },
+                PhaseProj::Shut { rejected } => {
+                    let rejected = rejected.take().expect("polled again after completion");
+                    Poll::Ready(Err(S::Error::from_rejected(rejected)))
+                }
+            };
+            let result = match polled {
+                Poll::Ready(result) => result,
+                Poll::Pending => {
+                    let Some(limit) = limit else { return Poll::Pending };
+                    if !has_passed(limit, this.timer.as_mut(), cx) {
+                        return Poll::Pending;
+                    }
+                    let rejected = steps.timed_out(this.permits, deadline);
+                    // The work ends here, while the deadline that it missed is still announced.
+                    this.phase.set(Phase::Shut { rejected: None });
+                    Err(S::Error::from_rejected(rejected))
+                }
+            };
+
+            let verdict = classifier.classify(&result);
+            let pending = steps.settle(this.permits, &verdict, result.is_err());
+            if let Some(attempts) = this.attempts {
+                let mut next = None;
+                let repeat = || {
+                    next = replay.again(this.kit, &verdict);
+                    next.is_some()
+                };
+                match attempts.judge(&verdict, result.is_err(), repeat) {
+                    Next::Done => {}
+                    Next::Fail(rejected) => {
+                        return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                    }
+                    Next::Wait(pause) => {
+                        // The response goes before its places do.
+                        drop(result);
+                        *this.permits = Permits::default();
+                        let attempt = next.expect("there is an attempt for every wait");
+                        this.phase.set(if pause.is_zero() {
+                            let gate = steps.enter(this.permits, deadline);
+                            Phase::behind(gate, attempt, readying(this.service))
+                        } else {
+                            Phase::Pausing { pause: sleep(pause), attempt: Some(attempt) }
+                        });
+                        continue;
+                    }
+                }
+            }
+            let held = Held {
+                pending,
+                attempt: steps.limit_of_body(this.permits),
+                bulkhead: this.permits.bulkhead.take(),
+                deadline,
+                steps: steps.clone(),
+            };
+            let held = Some(held).filter(|held| !held.is_empty());
+            return Poll::Ready(result.map(|response| ends.attach(response, held)));
+        }
+    }
+}
+
+/// After a wait the call needs an instance of its own that is ready.
+fn readying<S: Service<A> + Clone, A>(service: &Option<S>) -> impl FnOnce(A) -> Oneshot<S, A> {
+    move |attempt| {
+        let service = service.clone().expect("a service is kept wherever a wait is possible");
+        Oneshot::readying(service, attempt)
+    }
+}
+
+/// The clock has the last word: a timer is coarse, and may be held up by work that has used up the
+/// task's budget.
+fn has_passed(limit: Instant, mut timer: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> bool {
+    if Instant::now() >= limit {
+        return true;
+    }
+    if timer.as_ref().as_pin_ref().is_none_or(|timer| timer.deadline() != limit) {
+        timer.set(Some(sleep_until(limit)));
+    }
+    timer.as_pin_mut().is_some_and(|timer| timer.poll(cx).is_ready())
+}
+
+impl<S, Req, C, N, R> fmt::Debug for ResponseFuture<S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture")
+            .field("permits", &self.permits)
+            .field("deadline", &self.deadline)
+            .field("attempts", &self.attempts)
+            .finish_non_exhaustive()
+    }
+}

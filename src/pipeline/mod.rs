@@ -1,0 +1,189 @@
+//! All patterns around one call, in the order that is sound.
+//!
+//! # The order
+//!
+//! Outermost first, whatever order the builder is told them in:
+//!
+//! | step | what it bounds | why it stands there |
+//! |---|---|---|
+//! | deadline | the whole call | nothing inside may outlast it |
+//! | retry | the attempts | each attempt passes everything below |
+//! | circuit breaker | attempts to a backend that fails | sees each attempt, and the timeouts of the time limiter |
+//! | rate limiter | attempts started | its wait does not count as an attempt's time |
+//! | time limiter | one attempt | frees the place of a call that hangs |
+//! | bulkhead | attempts running | nothing waits below it |
+//!
+//! From the retry inwards this is Resilience4j's default order. Any step may be left out. For another
+//! order put single layers together; they behave the same, for the pipeline is the same state machines in one
+//! future, with one body wrapped at most once.
+//!
+//! # Wrong compositions
+//!
+//! Do not compile: a retry over a request that cannot be made twice ([`Replay`](crate::Replay)), a judge that cannot
+//! judge the response ([`Classify`](crate::Classify)). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
+//! that may last longer than the whole call, a wait for a place that may last longer than the attempt.
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall::{Pipeline, RetryConfig, CircuitBreakerConfig, TimeLimiterConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let pipeline = Pipeline::builder("inventory")
+//!     .deadline(Duration::from_secs(5))
+//!     .retry(RetryConfig::safe())
+//!     .circuit_breaker(CircuitBreakerConfig::builder().minimum_number_of_calls(20))
+//!     .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(1)))
+//!     .build()?;
+//!
+//! // As a tower layer …
+//! # let client = tower::service_fn(async |request: u32| Ok::<u32, std::io::Error>(request));
+//! let service = tower::ServiceBuilder::new().layer(pipeline.clone()).service(client);
+//! # let _ = tower::ServiceExt::oneshot(service, 1).await?;
+//! // … or around a plain future.
+//! let stock = pipeline.call(|| async { Ok::<u32, std::io::Error>(42) }).await?;
+//! # assert_eq!(stock, 42);
+//! # Ok(()) }
+//! ```
+
+mod attempt;
+mod builder;
+mod flat;
+pub mod future;
+mod held;
+#[cfg(feature = "http")]
+mod preset;
+mod service;
+mod steps;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use builder::PipelineBuilder;
+pub use flat::FlatLayer;
+pub use held::Held;
+#[cfg(feature = "http")]
+pub use preset::{HttpPipeline, HttpPipelineService};
+pub use service::PipelineService;
+pub use steps::{IntoStep, Step};
+
+use crate::ends::AtResponse;
+use crate::error::{Error, ErrorService};
+use crate::outcome::{Classify, ResultClassifier};
+use crate::patterns::bulkhead::Bulkhead;
+use crate::patterns::circuit_breaker::CircuitBreaker;
+use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::retry::Retry;
+use crate::patterns::time_limiter::TimeLimiter;
+use crate::replay::CloneRequest;
+use steps::Steps;
+
+/// Several patterns around one call, in the order that is sound.
+///
+/// A [`Layer`] for any tower service, and a handle around plain futures. Clones share the state of every
+/// pattern. `C` judges what an attempt ends with, `N` says when a call has ended, `R` makes the attempts out
+/// of the request. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+    steps: Arc<Steps>,
+    classifier: C,
+    ends: N,
+    replay: R,
+}
+
+impl Pipeline {
+    /// Starts with no step at all.
+    pub fn builder(name: impl Into<Arc<str>>) -> PipelineBuilder {
+        PipelineBuilder::new(name.into())
+    }
+}
+
+impl<C, N, R> Pipeline<C, N, R> {
+    /// The name, which is also the name of every step that was not given one.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.steps.name
+    }
+
+    /// The retry, if there is one.
+    #[must_use]
+    pub fn retry(&self) -> Option<&Retry> {
+        self.steps.retry.as_ref()
+    }
+
+    /// The circuit breaker, if there is one.
+    #[must_use]
+    pub fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
+        self.steps.circuit_breaker.as_ref()
+    }
+
+    /// The rate limiter, if there is one.
+    #[must_use]
+    pub fn rate_limiter(&self) -> Option<&RateLimiter> {
+        self.steps.rate_limiter.as_ref()
+    }
+
+    /// The time limiter, if there is one.
+    #[must_use]
+    pub fn time_limiter(&self) -> Option<&TimeLimiter> {
+        self.steps.time_limiter.as_ref()
+    }
+
+    /// The bulkhead, if there is one.
+    #[must_use]
+    pub fn bulkhead(&self) -> Option<&Bulkhead> {
+        self.steps.bulkhead.as_ref()
+    }
+
+    /// The same pipeline as a layer over a service whose error can hold a rejection already (another
+    /// layer of seawall, or a boxed error): it keeps that error type.
+    #[must_use]
+    pub fn flat(self) -> FlatLayer<C, N, R> {
+        FlatLayer::new(self)
+    }
+}
+
+impl<C, R> Pipeline<C, AtResponse, R> {
+    /// Runs the futures that `make` makes through all steps.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;
+    /// let stock = pipeline.call(|| async { Ok::<u32, std::io::Error>(42) }).await?;
+    /// # assert_eq!(stock, 42);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if a step refuses the call or its time is over, [`Error::Service`] with the last
+    /// future's own error.
+    pub fn call<F, Fut, T, E>(
+        &self,
+        make: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, F, Fut, T, E>
+    where
+        C: Classify<Result<T, Error<E>>> + Clone,
+        F: FnMut() -> Fut + Clone,
+        Fut: Future<Output = Result<T, E>>,
+    {
+        let pipeline = Pipeline {
+            steps: self.steps.clone(),
+            classifier: self.classifier.clone(),
+            ends: AtResponse,
+            replay: CloneRequest,
+        };
+        let mut service = pipeline.layer(flat::MakeService(make));
+        async move { service.call(()).await }
+    }
+}
+
+impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for Pipeline<C, N, R> {
+    type Service = PipelineService<ErrorService<S>, C, N, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        PipelineService::new(crate::ErrorLayer.layer(inner), self.clone())
+    }
+}

@@ -1,0 +1,57 @@
+//! Safe settings for common cases.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Pipeline, PipelineBuilder, PipelineService};
+use crate::backoff::Backoff;
+use crate::ends::AtBodyEnd;
+use crate::error::ErrorService;
+use crate::http::{HttpClassifier, HttpReplay};
+use crate::patterns::bulkhead::BulkheadConfig;
+use crate::patterns::circuit_breaker::CircuitBreakerConfig;
+use crate::patterns::retry::RetryConfig;
+use crate::patterns::time_limiter::TimeLimiterConfig;
+
+/// A pipeline for HTTP requests.
+pub type HttpPipeline = Pipeline<HttpClassifier, AtBodyEnd, HttpReplay>;
+
+/// An HTTP client behind an [`HttpPipeline`].
+pub type HttpPipelineService<S> =
+    PipelineService<ErrorService<S>, HttpClassifier, AtBodyEnd, HttpReplay>;
+
+impl Pipeline {
+    /// Starts with safe steps for calls over HTTP to one service, each of which may be replaced or
+    /// [left out](PipelineBuilder::without).
+    ///
+    /// | step | setting |
+    /// |---|---|
+    /// | deadline | 30 s for the whole call, body included |
+    /// | retry | [`RetryConfig::safe`]: 3 attempts, full jitter 100 ms to 5 s, a budget, `Retry-After` up to 30 s; only what may be sent twice |
+    /// | circuit breaker | opens at 50 % failures of the last 100 calls, from 20 calls on; waits 5 s, twice as long each time up to 60 s, ± 20 %; 5 trials, which must decide within 30 s |
+    /// | time limiter | 10 s to the head of one attempt's response |
+    /// | bulkhead | 256 attempts at once, no waiting |
+    ///
+    /// There is no rate limiter: what rate is right only you can know.
+    pub fn http(
+        name: impl Into<Arc<str>>,
+    ) -> PipelineBuilder<HttpClassifier, AtBodyEnd, HttpReplay> {
+        let open_wait = Backoff::exponential(Duration::from_secs(5), 2.0)
+            .randomized(0.2)
+            .capped(Duration::from_secs(60));
+        Self::builder(name)
+            .http()
+            .deadline(Duration::from_secs(30))
+            .retry(RetryConfig::safe())
+            .circuit_breaker(
+                CircuitBreakerConfig::builder()
+                    .minimum_number_of_calls(20)
+                    .permitted_calls_in_half_open(5)
+                    .max_wait_in_half_open(Duration::from_secs(30))
+                    .open_wait(open_wait),
+            )
+            .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(10)))
+            .bulkhead(BulkheadConfig::builder().max_concurrent_calls(256))
+            .into_preset()
+    }
+}

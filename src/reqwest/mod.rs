@@ -1,0 +1,44 @@
+//! A client with [reqwest](::reqwest)'s own verbs, whose calls go through a [`Pipeline`](crate::Pipeline).
+//!
+//! Moving over is one line, and the error type where errors are not boxed:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use seawall::reqwest::Client; // was: use reqwest::Client;
+//!
+//! let client = Client::new();
+//! let stock = client.get("http://inventory/api/42").send().await?.error_for_status()?.text().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Responses are reqwest's. The error is [`Error`], which holds reqwest's own error or what seawall has to
+//! say; a limit that strikes inside a body comes as a `reqwest::Error` whose `is_timeout()` is true.
+//!
+//! # Timeouts
+//!
+//! [`RequestBuilder::timeout`] and [`ClientBuilder::timeout`] are the deadline of the whole call: all
+//! attempts, the pauses between them, and the body. Each attempt gets what is left. The pipeline's own deadline
+//! holds too; the earlier one counts. A timeout that you set on a `reqwest::ClientBuilder` yourself is reqwest's
+//! business and starts anew with each attempt.
+//!
+//! # reqwest's own retries
+//!
+//! reqwest repeats a request by itself when the server has certainly not begun on it. Where seawall builds
+//! the client it switches that off, since two levels of retries multiply. Give a client that you built yourself
+//! `.retry(reqwest::retry::never())`.
+//!
+//! # One upstream, one client
+//!
+//! A client has one pipeline and so one circuit breaker: make one for each service that you call. What it
+//! costs is a few kilobytes; the connection pool can be shared by [`Client::wrap`]ping clones of one
+//! `reqwest::Client`.
+
+mod client;
+mod ends;
+mod request;
+
+pub use client::{Client, ClientBuilder};
+pub use request::RequestBuilder;
+
+/// What a call fails with: what seawall has to say, or reqwest's own error.
+pub type Error = crate::Error<::reqwest::Error>;
