@@ -29,6 +29,10 @@ pub use patterns::circuit_breaker::{
 pub use patterns::retry::{
     Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
 };
+pub use patterns::time_limiter::{
+    TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,
+    TimeLimiterService,
+};
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;
