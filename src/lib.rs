@@ -23,12 +23,19 @@ pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
 pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+pub use patterns::bulkhead::{
+    Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadLayer, BulkheadPermit, BulkheadService,
+};
 pub use patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerLayer,
     CircuitBreakerService, SlidingWindow,
 };
 pub use patterns::retry::{
     Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
+};
+pub use patterns::time_limiter::{
+    TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,
+    TimeLimiterService,
 };
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};

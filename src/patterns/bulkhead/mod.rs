@@ -1,1 +1,75 @@
-//! bulkhead
+//! Limits how many calls run at once.
+//!
+//! # When, and when not
+//!
+//! Use it so that one slow backend cannot tie up all connections, memory and tasks of the process: give
+//! each backend a bulkhead of its own, as large as the load that it takes when it is well. It limits
+//! how many calls run, not how many start a second (see [`rate_limiter`](super::rate_limiter)), and not how
+//! long they run (see [`time_limiter`](super::time_limiter)).
+//!
+//! # What it does
+//!
+//! A call takes a place, and gives it back when it ends in whatever way: with a response, an error or
+//! a panic, or dropped. Where no place is free, the call waits for at most `max_wait` or until its
+//! [`Deadline`](crate::Deadline), whichever comes first, and is then refused. Those who wait are let in in
+//! the order in which they came; a place that becomes free is handed to the first. With `fair(false)`
+//! the first is only woken, and a newcomer may take the place before it: that is faster under great
+//! load, and unfair. Whoever stops waiting leaves the queue; a place that it was given already goes to
+//! the next.
+//!
+//! Over HTTP a call has its place until the body of its response has ended or was dropped
+//! ([`BulkheadLayer::http`]).
+//!
+//! # Settings
+//!
+//! | setting | unit | default | from |
+//! |---|---|---|---|
+//! | `max_concurrent_calls` | calls | 25 | Resilience4j |
+//! | `max_wait` | duration | zero | Resilience4j |
+//! | `fair` | | yes | Resilience4j |
+//!
+//! The first two can be [changed](Bulkhead::change_max_concurrent_calls) while calls run and wait. No running
+//! call is interrupted by that, and (unlike in Resilience4j) nothing blocks: a lower limit holds at
+//! once, and lets nobody in until enough calls have ended. With a limit of zero all are refused, or
+//! wait for it to be raised.
+//!
+//! # Events and errors
+//!
+//! [`BulkheadEvent`](crate::telemetry::BulkheadEvent) lists what observers are told. A waiter counts as permitted
+//! when it takes up its place, and not at all if it is dropped before. A refused call fails with
+//! [`Reason::BulkheadFull`](crate::Reason::BulkheadFull).
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall::{Bulkhead, BulkheadConfig};
+//!
+//! # fn main() -> Result<(), seawall::ConfigError> {
+//! let bulkhead = Bulkhead::new(
+//!     "inventory",
+//!     BulkheadConfig::builder()
+//!         .max_concurrent_calls(10)
+//!         .max_wait(Duration::from_millis(50))
+//!         .build()?,
+//! );
+//! # Ok(()) }
+//! ```
+
+mod acquire;
+mod config;
+pub mod future;
+mod gate;
+mod handle;
+mod layer;
+#[cfg(test)]
+mod model;
+mod queue;
+mod service;
+mod shared;
+mod state;
+
+pub use acquire::Acquire;
+pub use config::{BulkheadConfig, BulkheadConfigBuilder};
+pub(crate) use handle::Begun;
+pub use handle::{Bulkhead, BulkheadPermit, Metrics};
+pub use layer::BulkheadLayer;
+pub use service::BulkheadService;

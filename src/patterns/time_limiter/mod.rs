@@ -1,1 +1,58 @@
-//! time_limiter
+//! Gives up a call that takes too long.
+//!
+//! # When, and when not
+//!
+//! Use it for every call over a network: a backend that hangs otherwise holds its caller for ever. Let
+//! the limit be a little longer than nearly all good calls take. Inside a retry it limits each
+//! attempt, outside it limits them all together, pauses included. Do not put it around work that must
+//! not stop half-way: the call's future is dropped.
+//!
+//! # What it does
+//!
+//! The call is polled first and the clock looked at after that, so a result that is there at the last
+//! moment is returned. No timer is made for a call that is ready at its first poll; with a limit of
+//! zero all others are given up right then. Whoever drops a call before its time is over causes no
+//! timeout.
+//!
+//! While it runs (and while it is dropped) the call learns of the limit as its
+//! [`Deadline`](crate::Deadline): inside, no wait is begun beyond it, and a circuit breaker counts a call
+//! that was given up at its deadline as failed.
+//!
+//! # Settings
+//!
+//! | setting | unit | default | from |
+//! |---|---|---|---|
+//! | `timeout` | duration | 1 s | Resilience4j |
+//! | `scope` | | head | seawall |
+//!
+//! # Events and errors
+//!
+//! [`TimeLimiterEvent`](crate::telemetry::TimeLimiterEvent) lists what observers are told. A call that is given
+//! up fails with [`Reason::AttemptTimedOut`](crate::Reason::AttemptTimedOut), which is a
+//! [timeout](crate::Rejected::is_timeout) and no refusal; one that a layer inside gave up counts as a
+//! timeout here too. All other errors pass as they are.
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall::{TimeLimiter, TimeLimiterConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall::ConfigError> {
+//! let config = TimeLimiterConfig::builder().timeout(Duration::from_millis(5)).build()?;
+//! let limiter = TimeLimiter::new("inventory", config);
+//!
+//! let hung = std::future::pending::<Result<(), std::io::Error>>();
+//! assert!(limiter.call(hung).await.unwrap_err().is_timeout());
+//! # Ok(()) }
+//! ```
+
+mod config;
+pub mod future;
+mod handle;
+mod layer;
+mod limited;
+mod service;
+
+pub use config::{TimeLimitScope, TimeLimiterConfig, TimeLimiterConfigBuilder};
+pub use handle::{Metrics, TimeLimit, TimeLimiter};
+pub use layer::TimeLimiterLayer;
+pub use service::TimeLimiterService;

@@ -1,0 +1,230 @@
+//! What people hold: the bulkhead itself, and the permission for one call.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::acquire::Acquire;
+use super::config::{self, BulkheadConfig};
+use super::shared::{Joined, Shared};
+use crate::ends::Guard;
+use crate::error::{Error, FromRejected, Rejected};
+use crate::outcome::Cause;
+use crate::settings::ConfigError;
+use crate::telemetry::Observer;
+
+/// A named bulkhead. Clones share one state.
+///
+/// See the [module](super) for what it does and when to use it.
+#[derive(Clone, Debug)]
+pub struct Bulkhead {
+    shared: Arc<Shared>,
+}
+
+impl Bulkhead {
+    /// A bulkhead with these settings.
+    ///
+    /// Needs no runtime: it may live in a `static`.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, config: BulkheadConfig) -> Self {
+        Self { shared: Arc::new(Shared::new(name.into(), config)) }
+    }
+
+    /// A bulkhead with Resilience4j's settings.
+    #[must_use]
+    pub fn with_defaults(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, BulkheadConfig::default())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The settings as they stand now.
+    ///
+    /// A wait of more than 584 years reads as [`Duration::MAX`].
+    #[must_use]
+    pub fn config(&self) -> BulkheadConfig {
+        BulkheadConfig {
+            max_concurrent_calls: self.shared.gate.word().limit(),
+            max_wait: self.shared.max_wait(),
+            fair: self.shared.gate.is_fair(),
+        }
+    }
+
+    // ## Calls
+
+    /// Runs `future` once there is a place for it.
+    ///
+    /// The place is asked for at the first poll, and free again when `future` has ended or is dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let bulkhead = seawall::Bulkhead::with_defaults("inventory");
+    /// let stock = bulkhead.call(async { Ok::<u32, std::io::Error>(42) }).await;
+    /// assert_eq!(stock.unwrap(), 42);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if the bulkhead is full for as long as the call may wait,
+    /// [`Error::Service`] with the future's own error.
+    pub fn call<F, T, E>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.call_flat(async { future.await.map_err(Error::Service) })
+    }
+
+    /// As [`call`](Self::call), for a future whose error can hold a rejection already: another
+    /// handle's, or a boxed error.
+    ///
+    /// # Errors
+    ///
+    /// The future's own error type, holding the [`Rejected`] if the bulkhead is full.
+    pub fn call_flat<F, T, E>(&self, future: F) -> impl Future<Output = Result<T, E>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        let acquire = self.acquire();
+        async move {
+            let permit = acquire.await.map_err(E::from_rejected)?;
+            let result = future.await;
+            drop(permit);
+            result
+        }
+    }
+
+    /// Asks for a place that is free now. Never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] if there is none, or if somebody waits for it already and the bulkhead is fair.
+    pub fn try_acquire(&self) -> Result<BulkheadPermit, Rejected> {
+        self.enter().ok_or_else(|| self.shared.reject())
+    }
+
+    /// Asks for a place at the first poll, and waits for it as long as the settings and the current
+    /// [`Deadline`](crate::Deadline) allow.
+    ///
+    /// The waiting needs tokio's timer. Dropping the future leaves the queue.
+    pub fn acquire(&self) -> Acquire {
+        Acquire::asking(self.shared.clone())
+    }
+
+    /// A free place, without a word if there is none.
+    #[inline]
+    pub(crate) fn enter(&self) -> Option<BulkheadPermit> {
+        self.shared.enter()
+    }
+
+    /// Asks for a place; if there is none, queues up for at most the wait of the settings, but
+    /// never beyond `latest`.
+    pub(crate) fn begin(&self, now: Instant, latest: Option<Instant>) -> Result<Begun, Rejected> {
+        Ok(match self.shared.join(now, latest)? {
+            Joined::Permit(permit) => Begun::Permit(permit),
+            Joined::Waiter(waiter) => Begun::Wait(Acquire::waiting(waiter)),
+        })
+    }
+
+    // ## Looking
+
+    /// How full it is now.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let word = self.shared.gate.word();
+        Metrics {
+            available: word.available(),
+            max_concurrent_calls: word.limit(),
+            in_flight: word.in_flight(),
+            waiting: self.shared.gate.waiting(),
+        }
+    }
+
+    /// Tells `observer` whatever this bulkhead does from now on.
+    pub fn observe(&self, observer: impl Observer) {
+        self.shared.observers.add(Arc::new(observer));
+    }
+
+    // ## Changing
+
+    /// Lets so many calls in at once from now on.
+    ///
+    /// Raised, it lets in those who wait and now have room. Lowered, it interrupts no call; nobody
+    /// comes in until fewer calls run than the new limit allows.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] if `calls` is above 1 000 000.
+    pub fn change_max_concurrent_calls(&self, calls: u32) -> Result<(), ConfigError> {
+        config::limit(calls)?;
+        self.shared.gate.set_limit(calls);
+        Ok(())
+    }
+
+    /// Lets those who come from now on wait so long. Those who wait already are not concerned.
+    pub fn change_max_wait(&self, wait: Duration) {
+        self.shared.set_max_wait(wait);
+    }
+}
+
+/// How full a bulkhead is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Free places; none while more calls run than a lowered limit allows.
+    pub available: u32,
+    /// Places.
+    pub max_concurrent_calls: u32,
+    /// Places that are taken.
+    pub in_flight: u32,
+    /// Calls that wait for a place.
+    pub waiting: usize,
+}
+
+/// The answer to one who may wait.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// There was a place.
+    Permit(BulkheadPermit),
+    /// It has queued up.
+    Wait(Acquire),
+}
+
+/// A place in a bulkhead. Dropped, it says that the call is over.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped gives its place back"]
+pub struct BulkheadPermit {
+    pub(super) shared: Option<Arc<Shared>>,
+}
+
+impl BulkheadPermit {
+    /// Gives the place back unused: no call was made, and no end of one is told.
+    pub fn release(mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.gate.leave();
+        }
+    }
+}
+
+impl Drop for BulkheadPermit {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            shared.finish();
+        }
+    }
+}
+
+/// The place is taken for as long as the response's body lives; how that ends does not matter.
+impl Guard for BulkheadPermit {
+    fn fail(self, _: Cause) {}
+}

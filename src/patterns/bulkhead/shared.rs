@@ -1,0 +1,139 @@
+//! What all clones of a bulkhead share: the gate, the length of the wait, and who listens.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::BulkheadPermit;
+use super::config::BulkheadConfig;
+use super::gate::{Entry, Gate};
+use crate::deadline::later;
+use crate::error::{Reason, Rejected};
+use crate::telemetry::{BulkheadEvent, EventKind, Observers};
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) gate: Gate,
+    pub(super) observers: Observers,
+    /// In nanoseconds; the largest number stands for all that is longer.
+    max_wait: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(name: Arc<str>, config: BulkheadConfig) -> Self {
+        Self {
+            name,
+            gate: Gate::new(config.max_concurrent_calls, config.fair),
+            observers: Observers::default(),
+            max_wait: AtomicU64::new(nanos(config.max_wait)),
+        }
+    }
+
+    pub(super) fn max_wait(&self) -> Duration {
+        match self.max_wait.load(Ordering::Relaxed) {
+            u64::MAX => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+
+    pub(super) fn set_max_wait(&self, wait: Duration) {
+        self.max_wait.store(nanos(wait), Ordering::Relaxed);
+    }
+
+    /// A permit, if there is one now.
+    #[inline]
+    pub(super) fn enter(self: &Arc<Self>) -> Option<BulkheadPermit> {
+        self.gate.enter().then(|| self.permit())
+    }
+
+    /// A permit, or a place in the line for as long as the caller may wait.
+    pub(super) fn join(
+        self: &Arc<Self>,
+        now: Instant,
+        latest: Option<Instant>,
+    ) -> Result<Joined, Rejected> {
+        if let Some(permit) = self.enter() {
+            return Ok(Joined::Permit(permit));
+        }
+        let expires = later(now, self.max_wait());
+        let expires = latest.map_or(expires, |latest| latest.min(expires));
+        if expires <= now {
+            return Err(self.reject());
+        }
+        Ok(match self.gate.join() {
+            Entry::In => Joined::Permit(self.permit()),
+            Entry::InLine(ticket) => {
+                Joined::Waiter(Waiter { shared: Some(self.clone()), ticket, expires })
+            }
+        })
+    }
+
+    fn permit(self: &Arc<Self>) -> BulkheadPermit {
+        let permit = BulkheadPermit { shared: Some(self.clone()) };
+        self.tell(BulkheadEvent::CallPermitted);
+        permit
+    }
+
+    pub(super) fn finish(&self) {
+        self.gate.leave();
+        self.tell(BulkheadEvent::CallFinished);
+    }
+
+    #[cold]
+    pub(super) fn reject(&self) -> Rejected {
+        self.tell(BulkheadEvent::CallRejected);
+        Rejected::new(self.name.clone(), Reason::BulkheadFull)
+    }
+
+    #[inline]
+    fn tell(&self, event: BulkheadEvent) {
+        if self.observers.any() {
+            self.observers.tell(&self.name, Instant::now(), EventKind::Bulkhead(event));
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum Joined {
+    Permit(BulkheadPermit),
+    Waiter(Waiter),
+}
+
+/// A place in the line. Dropped, it leaves it, and passes on what it may have been given.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    /// Gone once the waiter is in or out.
+    shared: Option<Arc<Shared>>,
+    ticket: usize,
+    pub(super) expires: Instant,
+}
+
+impl Waiter {
+    /// The permit, if it has come; else `waker` is woken when it does.
+    pub(super) fn check(&mut self, waker: &Waker) -> Option<BulkheadPermit> {
+        let shared = self.shared.take_if(|shared| shared.gate.check(self.ticket, waker))?;
+        Some(shared.permit())
+    }
+
+    /// The wait is over. A permit that has come in the meantime is not lost.
+    pub(super) fn expire(&mut self) -> Result<BulkheadPermit, Rejected> {
+        let shared = self.shared.take().expect("polled again after completion");
+        if shared.gate.withdraw(self.ticket) { Ok(shared.permit()) } else { Err(shared.reject()) }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.gate.abandon(self.ticket);
+        }
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,51 @@
+//! The response future.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+
+use super::limited::Limited;
+use super::{TimeLimit, TimeLimiter};
+use crate::ends::Ends;
+use crate::error::FromRejected;
+
+pin_project! {
+    /// The response future of [`TimeLimiterService`](super::TimeLimiterService).
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, N> {
+        #[pin]
+        call: Limited<F>,
+        limiter: TimeLimiter,
+        ends: N,
+    }
+}
+
+impl<F, N> ResponseFuture<F, N> {
+    pub(super) const fn new(call: Limited<F>, limiter: TimeLimiter, ends: N) -> Self {
+        Self { call, limiter, ends }
+    }
+}
+
+impl<F, N, T, E> Future for ResponseFuture<F, N>
+where
+    F: Future<Output = Result<T, E>>,
+    E: FromRejected,
+    N: Ends<T, TimeLimit>,
+{
+    type Output = Result<N::Out, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let deadline = this.call.deadline();
+        match ready!(this.call.poll(cx)) {
+            Some(result) => {
+                let rest = this.limiter.record_head(&result, deadline);
+                Poll::Ready(result.map(|response| this.ends.attach(response, rest)))
+            }
+            None => Poll::Ready(Err(E::from_rejected(this.limiter.time_out()))),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What people hold.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+use super::config::{TimeLimitScope, TimeLimiterConfig};
+use super::limited::Limited;
+use crate::deadline::{Deadline, later};
+use crate::ends::Guard;
+use crate::error::{Error, FromRejected, Reason, Rejected};
+use crate::outcome::Cause;
+use crate::telemetry::{EventKind, Observer, Observers, TimeLimiterEvent};
+
+/// A named time limiter. Clones share one state.
+///
+/// See the [module](super) for what it does and when to use it.
+#[derive(Clone, Debug)]
+pub struct TimeLimiter {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    name: Arc<str>,
+    config: TimeLimiterConfig,
+    observers: Observers,
+    success: AtomicU64,
+    error: AtomicU64,
+    timeout: AtomicU64,
+}
+
+impl TimeLimiter {
+    /// A time limiter with these settings.
+    ///
+    /// Needs no runtime: it may live in a `static`.
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, config: TimeLimiterConfig) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                name: name.into(),
+                config,
+                observers: Observers::default(),
+                success: AtomicU64::new(0),
+                error: AtomicU64::new(0),
+                timeout: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// A time limiter with Resilience4j's settings.
+    #[must_use]
+    pub fn with_defaults(name: impl Into<Arc<str>>) -> Self {
+        Self::new(name, TimeLimiterConfig::default())
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &TimeLimiterConfig {
+        &self.shared.config
+    }
+
+    // ## Calls
+
+    /// Runs `future`, and drops it if it has not ended in time.
+    ///
+    /// The time runs from the first poll. The waiting needs tokio's timer.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let limiter = seawall::TimeLimiter::with_defaults("inventory");
+    /// let stock = limiter.call(async { Ok::<u32, std::io::Error>(42) }).await;
+    /// assert_eq!(stock.unwrap(), 42);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if the time is over, [`Error::Service`] with the future's own error.
+    pub fn call<F, T, E>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+    {
+        self.call_flat(async { future.await.map_err(Error::Service) })
+    }
+
+    /// As [`call`](Self::call), for a future whose error can hold a rejection already: another
+    /// handle's, or a boxed error.
+    ///
+    /// # Errors
+    ///
+    /// The future's own error type, holding the [`Rejected`] if the time is over.
+    pub fn call_flat<F, T, E>(&self, future: F) -> impl Future<Output = Result<T, E>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        let this = self.clone();
+        async move {
+            let deadline = this.deadline(Instant::now());
+            match Limited::new(future, deadline).await {
+                Some(result) => {
+                    this.record(&result);
+                    result
+                }
+                None => Err(E::from_rejected(this.time_out())),
+            }
+        }
+    }
+
+    // ## Looking
+
+    /// How its calls ended, from the start on.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let Shared { success, error, timeout, .. } = &*self.shared;
+        Metrics {
+            success: success.load(Ordering::Relaxed),
+            error: error.load(Ordering::Relaxed),
+            timeout: timeout.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Tells `observer` whatever this time limiter does from now on.
+    pub fn observe(&self, observer: impl Observer) {
+        self.shared.observers.add(Arc::new(observer));
+    }
+
+    // ## One call
+
+    /// When a call has to be over that begins now.
+    pub(crate) fn deadline(&self, now: Instant) -> Deadline {
+        Deadline::at(later(now, self.shared.config.timeout))
+    }
+
+    /// The call ended in time, body and all as far as that matters.
+    pub(crate) fn record<T, E: FromRejected>(&self, result: &Result<T, E>) {
+        self.tell(match result {
+            Ok(_) => TimeLimiterEvent::Success,
+            Err(error) if error.as_rejected().is_some_and(Rejected::is_timeout) => {
+                TimeLimiterEvent::Timeout
+            }
+            Err(_) => TimeLimiterEvent::Error,
+        });
+    }
+
+    /// The response came in time. If its body matters, the rest of the limit.
+    pub(crate) fn record_head<T, E: FromRejected>(
+        &self,
+        result: &Result<T, E>,
+        deadline: Deadline,
+    ) -> Option<TimeLimit> {
+        if result.is_ok() && self.shared.config.scope == TimeLimitScope::WholeBody {
+            return Some(TimeLimit { limiter: Some(self.clone()), at: deadline.instant() });
+        }
+        self.record(result);
+        None
+    }
+
+    /// The call was given up.
+    #[cold]
+    pub(crate) fn time_out(&self) -> Rejected {
+        self.tell(TimeLimiterEvent::Timeout);
+        Rejected::new(self.shared.name.clone(), Reason::AttemptTimedOut)
+    }
+
+    fn tell(&self, event: TimeLimiterEvent) {
+        let Shared { name, observers, success, error, timeout, .. } = &*self.shared;
+        let counter = match event {
+            TimeLimiterEvent::Success => success,
+            TimeLimiterEvent::Error => error,
+            TimeLimiterEvent::Timeout => timeout,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        if observers.any() {
+            observers.tell(name, Instant::now(), EventKind::TimeLimiter(event));
+        }
+    }
+}
+
+/// How the calls of a time limiter ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// In time, without an error.
+    pub success: u64,
+    /// In time, with an error.
+    pub error: u64,
+    /// Given up, by this limiter or by one inside.
+    pub timeout: u64,
+}
+
+/// What is left of the limit once the response is there. Dropped, it counts the success.
+#[derive(Debug)]
+#[must_use = "dropped, it counts a success"]
+pub struct TimeLimit {
+    limiter: Option<TimeLimiter>,
+    at: Instant,
+}
+
+impl Guard for TimeLimit {
+    fn fail(mut self, _: Cause) {
+        self.end(TimeLimiterEvent::Error);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.at)
+    }
+
+    fn expire(mut self) -> Option<Rejected> {
+        self.limiter.take().map(|limiter| limiter.time_out())
+    }
+}
+
+impl TimeLimit {
+    fn end(&mut self, event: TimeLimiterEvent) {
+        if let Some(limiter) = self.limiter.take() {
+            limiter.tell(event);
+        }
+    }
+}
+
+impl Drop for TimeLimit {
+    fn drop(&mut self) {
+        self.end(TimeLimiterEvent::Success);
+    }
+}

@@ -1,0 +1,75 @@
+//! A future that is given up when its time is over.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::deadline::Deadline;
+
+pin_project! {
+    /// Ends with what the future ends with, or with nothing if that takes too long; the future is
+    /// dropped by then. It learns its deadline while it is polled and dropped.
+    #[derive(Debug)]
+    pub(crate) struct Limited<F> {
+        deadline: Deadline,
+        #[pin]
+        future: Option<F>,
+        // Made only for a future that has to wait.
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+
+    impl<F> PinnedDrop for Limited<F> {
+        fn drop(this: Pin<&mut Self>) {
+            this.give_up();
+        }
+    }
+}
+
+impl<F> Limited<F> {
+    pub(crate) const fn new(future: F, deadline: Deadline) -> Self {
+        Self { deadline, future: Some(future), sleep: None }
+    }
+
+    pub(super) const fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// A step inside can tell by the deadline whether it was given up in time or for being late.
+    fn give_up(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        let _entered = Deadline::enter(Some(*this.deadline));
+        this.future.set(None);
+    }
+}
+
+impl<F: Future> Future for Limited<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.as_mut().project();
+        let at = this.deadline.instant();
+        let future = this.future.as_pin_mut().expect("polled again after completion");
+        let entered = Deadline::enter(Some(*this.deadline));
+        // The work comes first: a result that is there in the last moment is not thrown away.
+        if let Poll::Ready(output) = future.poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        drop(entered);
+        // A `Sleep` rounds up to a millisecond, and may be pending for want of tokio's coop budget.
+        if Instant::now() < at {
+            if this.sleep.is_none() {
+                this.sleep.set(Some(sleep_until(at)));
+            }
+            let sleep = this.sleep.as_mut().as_pin_mut().expect("it was just made");
+            if sleep.poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        self.give_up();
+        Poll::Ready(None)
+    }
+}
