@@ -10,6 +10,7 @@ mod error;
 pub mod http;
 mod outcome;
 pub mod patterns;
+pub mod pipeline;
 mod random;
 mod replay;
 #[cfg(feature = "reqwest")]
@@ -37,6 +38,7 @@ pub use patterns::time_limiter::{
     TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,
     TimeLimiterService,
 };
+pub use pipeline::{Pipeline, PipelineBuilder, PipelineService};
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;

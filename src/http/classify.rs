@@ -53,7 +53,8 @@ impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
         if !(self.is_failure)(status) {
             return Verdict::success();
         }
-        let asks = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let asks =
+            matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
         Verdict::failure(Cause::Status(status.as_u16()))
             .with_retry_after(if asks { retry_after(headers) } else { None })
             .with_drain(status == StatusCode::TOO_MANY_REQUESTS)

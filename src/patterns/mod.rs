@@ -6,7 +6,7 @@
 
 pub mod bulkhead;
 pub mod circuit_breaker;
-mod oneshot;
+pub(crate) mod oneshot;
 pub mod rate_limiter;
 pub mod retry;
 pub mod time_limiter;

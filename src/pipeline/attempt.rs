@@ -3,13 +3,13 @@
 use tokio::time::Instant;
 
 use super::steps::Steps;
-use crate::deadline::{Deadline, later};
-use crate::error::{Reason, Rejected};
+use crate::deadline::Deadline;
+use crate::error::{FromRejected, Reason, Rejected};
 use crate::outcome::Verdict;
 use crate::patterns::bulkhead::{self, Begun, BulkheadPermit};
 use crate::patterns::circuit_breaker::{Pending, Permit};
 use crate::patterns::rate_limiter;
-use crate::patterns::time_limiter::TimeLimitScope;
+use crate::patterns::time_limiter::TimeLimit;
 
 /// What one attempt holds. Dropped, it gives all back and counts a cancelled call.
 #[derive(Debug, Default)]
@@ -17,7 +17,7 @@ pub(super) struct Permits {
     breaker: Option<Permit>,
     pub(super) bulkhead: Option<BulkheadPermit>,
     /// The limit of the attempt, once its time runs.
-    pub(super) limit: Option<Instant>,
+    pub(super) limit: Option<Deadline>,
 }
 
 /// What an attempt finds at a gate.
@@ -60,14 +60,15 @@ impl Steps {
             return Gate::Open;
         }
         if let Some(limiter) = &self.time_limiter {
-            permits.limit = Some(later(Instant::now(), limiter.config().timeout()));
+            permits.limit = Some(limiter.deadline(Instant::now()));
         }
         let Some(bulkhead) = &self.bulkhead else { return Gate::Open };
         if let Some(permit) = bulkhead.enter() {
             permits.bulkhead = Some(permit);
             return Gate::Open;
         }
-        match bulkhead.begin(Instant::now(), permits.earliest(deadline)) {
+        let latest = permits.earliest(deadline).map(Deadline::instant);
+        match bulkhead.begin(Instant::now(), latest) {
             Ok(Begun::Permit(permit)) => {
                 permits.bulkhead = Some(permit);
                 Gate::Open
@@ -77,35 +78,31 @@ impl Steps {
         }
     }
 
-    /// Tells every step how the attempt ended. What is still open is the breaker's until the body ends.
-    pub(super) fn settle(
+    /// Tells every step how the attempt ended. What comes back lasts until the body's end.
+    pub(super) fn settle<T, E: FromRejected>(
         &self,
         permits: &mut Permits,
+        result: &Result<T, E>,
         verdict: &Verdict,
-        is_error: bool,
-    ) -> Option<Pending> {
-        if let (Some(limiter), Some(_)) = (&self.time_limiter, permits.limit) {
-            limiter.ended(verdict, is_error);
-        }
+    ) -> (Option<Pending>, Option<TimeLimit>) {
+        let time_limit = match (&self.time_limiter, permits.limit.take()) {
+            (Some(limiter), Some(limit)) => limiter.record_head(result, limit),
+            _ => None,
+        };
         if let Some(limiter) = &self.rate_limiter {
             limiter.on_verdict(verdict);
         }
-        permits.breaker.take().and_then(|permit| permit.judge_head(verdict))
+        let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict));
+        (pending, time_limit)
     }
 
-    /// The limit of the attempt, as far as it holds beyond the response's head.
-    pub(super) fn limit_of_body(&self, permits: &Permits) -> Option<Instant> {
-        let limiter = self.time_limiter.as_ref()?;
-        permits.limit.filter(|_| limiter.config().scope() == TimeLimitScope::WholeBody)
-    }
-
-    /// The time was over: whose time?
-    pub(super) fn timed_out(&self, permits: &Permits, deadline: Option<Deadline>) -> Rejected {
-        let whole = deadline.map(Deadline::instant);
-        match (&self.time_limiter, permits.limit) {
-            (Some(limiter), Some(limit)) if whole.is_none_or(|whole| limit < whole) => {
-                limiter.rejection()
+    /// The time is over: whose time?
+    pub(super) fn time_out(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Rejected {
+        match (&self.time_limiter, permits.limit.take()) {
+            (Some(limiter), Some(limit)) if deadline.is_none_or(|whole| limit < whole) => {
+                limiter.time_out()
             }
+            // To the time limiter this is a caller who stopped waiting.
             _ => Rejected::new(self.name.clone(), Reason::DeadlineExceeded),
         }
     }
@@ -113,7 +110,7 @@ impl Steps {
 
 impl Permits {
     /// When the attempt has to be given up.
-    pub(super) fn earliest(&self, deadline: Option<Deadline>) -> Option<Instant> {
-        Deadline::earlier(deadline, self.limit.map(Deadline::at)).map(Deadline::instant)
+    pub(super) fn earliest(&self, deadline: Option<Deadline>) -> Option<Deadline> {
+        Deadline::earlier(deadline, self.limit)
     }
 }

@@ -86,9 +86,10 @@ where
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
         let gate = steps.enter(&mut permits, deadline);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
-        let inner = Deadline::enter(permits.limit.map(Deadline::at));
+        let inner = Deadline::enter(permits.limit);
         // A ready instance that is not called now must not keep its place in the inner service.
-        let phase = Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
+        let phase =
+            Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
         drop((inner, entered));
 
         Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline }
@@ -111,7 +112,7 @@ where
         let deadline = *this.deadline;
         loop {
             let limit = this.permits.earliest(deadline);
-            let _entered = Deadline::enter(limit.map(Deadline::at));
+            let _entered = Deadline::enter(limit);
 
             // Either the attempt's result, or a gate that it has come to.
             let polled = match this.phase.as_mut().project() {
@@ -123,7 +124,9 @@ where
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
-                    Poll::Ready(Err(rejected)) => Poll::Ready(Err(S::Error::from_rejected(rejected))),
+                    Poll::Ready(Err(rejected)) => {
+                        Poll::Ready(Err(S::Error::from_rejected(rejected)))
+                    }
                     Poll::Pending => Poll::Pending,
                 },
                 PhaseProj::Queued { wait, attempt } => match wait.poll(cx) {
@@ -133,7 +136,9 @@ where
                         this.phase.set(Phase::behind(Gate::Open, attempt, readying(this.service)));
                         continue;
                     }
-                    Poll::Ready(Err(rejected)) => Poll::Ready(Err(S::Error::from_rejected(rejected))),
+                    Poll::Ready(Err(rejected)) => {
+                        Poll::Ready(Err(S::Error::from_rejected(rejected)))
+                    }
                     Poll::Pending => Poll::Pending,
                 },
                 PhaseProj::Pausing { pause, attempt } => match pause.poll(cx) {
@@ -154,10 +159,10 @@ where
                 Poll::Ready(result) => result,
                 Poll::Pending => {
                     let Some(limit) = limit else { return Poll::Pending };
-                    if !has_passed(limit, this.timer.as_mut(), cx) {
+                    if !has_passed(limit.instant(), this.timer.as_mut(), cx) {
                         return Poll::Pending;
                     }
-                    let rejected = steps.timed_out(this.permits, deadline);
+                    let rejected = steps.time_out(this.permits, deadline);
                     // The work ends here, while the deadline that it missed is still announced.
                     this.phase.set(Phase::Shut { rejected: None });
                     Err(S::Error::from_rejected(rejected))
@@ -165,7 +170,7 @@ where
             };
 
             let verdict = classifier.classify(&result);
-            let pending = steps.settle(this.permits, &verdict, result.is_err());
+            let (pending, time_limit) = steps.settle(this.permits, &result, &verdict);
             if let Some(attempts) = this.attempts {
                 let mut next = None;
                 let repeat = || {
@@ -194,7 +199,7 @@ where
             }
             let held = Held {
                 pending,
-                attempt: steps.limit_of_body(this.permits),
+                time_limit,
                 bulkhead: this.permits.bulkhead.take(),
                 deadline,
                 steps: steps.clone(),

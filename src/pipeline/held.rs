@@ -11,6 +11,7 @@ use crate::error::{Reason, Rejected};
 use crate::outcome::Cause;
 use crate::patterns::bulkhead::BulkheadPermit;
 use crate::patterns::circuit_breaker::Pending;
+use crate::patterns::time_limiter::TimeLimit;
 
 /// The places and limits of one call, until its body ends. Dropped, it gives all back.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ pub struct Held {
     pub(super) bulkhead: Option<BulkheadPermit>,
     pub(super) deadline: Option<Deadline>,
     /// The limit of the attempt, if it holds to the body's end.
-    pub(super) attempt: Option<Instant>,
+    pub(super) time_limit: Option<TimeLimit>,
 }
 
 impl Held {
@@ -29,34 +30,34 @@ impl Held {
         self.pending.is_none()
             && self.bulkhead.is_none()
             && self.deadline.is_none()
-            && self.attempt.is_none()
+            && self.time_limit.is_none()
     }
 }
 
 impl Guard for Held {
-    fn fail(mut self, cause: Cause) {
-        if let Some(pending) = self.pending.take() {
+    fn fail(self, cause: Cause) {
+        if let Some(pending) = self.pending {
             pending.fail(cause);
+        }
+        if let Some(time_limit) = self.time_limit {
+            time_limit.fail(cause);
         }
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let whole = self.deadline.map(Deadline::instant);
-        match (whole, self.attempt) {
-            (Some(whole), Some(attempt)) => Some(whole.min(attempt)),
-            (whole, attempt) => whole.or(attempt),
-        }
+        let attempt = self.time_limit.as_ref().and_then(Guard::deadline).map(Deadline::at);
+        Deadline::earlier(self.deadline, attempt).map(Deadline::instant)
     }
 
     fn expire(self) -> Option<Rejected> {
         let whole = self.deadline.map(Deadline::instant);
-        let rejected = match (&self.steps.time_limiter, self.attempt) {
-            (Some(limiter), Some(attempt)) if whole.is_none_or(|whole| attempt < whole) => {
-                limiter.timed_out()
-            }
-            _ => Rejected::new(self.steps.name.clone(), Reason::DeadlineExceeded),
-        };
-        self.fail(Cause::Timeout);
-        Some(rejected)
+        let attempt = self.time_limit.as_ref().and_then(Guard::deadline);
+        if let Some(pending) = self.pending {
+            pending.fail(Cause::Timeout);
+        }
+        match self.time_limit {
+            Some(limit) if whole.is_none_or(|whole| attempt < Some(whole)) => limit.expire(),
+            _ => Some(Rejected::new(self.steps.name.clone(), Reason::DeadlineExceeded)),
+        }
     }
 }

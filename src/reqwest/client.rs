@@ -99,7 +99,7 @@ impl Client {
         let timeout = request.timeout_mut().take().or(self.timeout);
         async move {
             let call = async move {
-                poll_fn(|cx| service.poll_ready(cx)).await?;
+                poll_fn(|cx| Service::<Request>::poll_ready(&mut service, cx)).await?;
                 service.call(request).await
             };
             match timeout {

@@ -27,6 +27,18 @@ impl BulkheadConfig {
         BulkheadConfigBuilder::default()
     }
 
+    /// Calls that may run at once.
+    #[must_use]
+    pub const fn max_concurrent_calls(&self) -> u32 {
+        self.max_concurrent_calls
+    }
+
+    /// How long a call may wait for a place.
+    #[must_use]
+    pub const fn max_wait(&self) -> Duration {
+        self.max_wait
+    }
+
     /// Starts from these settings.
     pub const fn to_builder(self) -> BulkheadConfigBuilder {
         BulkheadConfigBuilder { config: self }

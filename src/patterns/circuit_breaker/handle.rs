@@ -11,7 +11,7 @@ use super::shared::{Shared, Ticket};
 use super::state::{Core, Counters, Metrics, State};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Rejected};
-use crate::outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+use crate::outcome::{Cause, Classify, ResultClassifier, Verdict};
 use crate::telemetry::Observer;
 
 /// A named circuit breaker. Clones share one state.

@@ -85,5 +85,4 @@ pub use config::{
 pub use handle::{CircuitBreaker, IllegalTransition, Pending, Permit};
 pub use layer::CircuitBreakerLayer;
 pub use service::CircuitBreakerService;
-pub(crate) use shared::{Shared, Ticket};
 pub use state::{Counters, Metrics, State};

@@ -36,6 +36,18 @@ impl TimeLimiterConfig {
         TimeLimiterConfigBuilder::default()
     }
 
+    /// How long a call may take.
+    #[must_use]
+    pub const fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What has to be over in that time.
+    #[must_use]
+    pub const fn scope(&self) -> TimeLimitScope {
+        self.scope
+    }
+
     /// Starts from these settings.
     pub const fn to_builder(self) -> TimeLimiterConfigBuilder {
         TimeLimiterConfigBuilder { config: self }
