@@ -142,6 +142,7 @@ async fn bh03_where_it_is_not_fair_a_newcomer_may_pass_by() {
     let mut waiter = task::spawn(bulkhead.acquire());
     assert_pending!(waiter.poll());
     drop(permit);
+    assert_eq!(load(&bulkhead), (0, 1), "it was only woken");
     let newcomer = bulkhead.try_acquire().unwrap();
     assert!(waiter.is_woken());
     assert_pending!(waiter.poll());

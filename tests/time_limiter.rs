@@ -530,6 +530,17 @@ async fn the_limit_of_the_whole_body_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_has_no_body_to_wait_for() {
+    let config = TimeLimiterConfig::builder().scope(TimeLimitScope::WholeBody).build().unwrap();
+    let limiter = TimeLimiter::new("shop", config);
+    let mut service = TimeLimiterLayer::new(limiter.clone())
+        .ends(Beside)
+        .layer(service_fn(async |()| Err::<(), _>(Error::Service("no"))));
+    assert!(service.call(()).await.is_err());
+    assert_eq!(counts(&limiter), (0, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_layer_that_knows_no_body_ends_with_the_response_whatever_the_scope() {
     let config = TimeLimiterConfig::builder().scope(TimeLimitScope::WholeBody).build().unwrap();
     let limiter = TimeLimiter::new("shop", config);
