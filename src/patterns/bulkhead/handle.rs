@@ -228,3 +228,42 @@ impl Drop for BulkheadPermit {
 impl Guard for BulkheadPermit {
     fn fail(self, _: Cause) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+
+    use super::{Begun, Bulkhead, BulkheadConfig};
+
+    fn bulkhead(calls: u32, wait: Duration) -> Bulkhead {
+        let config = BulkheadConfig::builder().max_concurrent_calls(calls).max_wait(wait);
+        Bulkhead::new("shop", config.build().unwrap())
+    }
+
+    #[test]
+    fn whoever_may_wait_is_in_line_at_once() {
+        let bulkhead = bulkhead(1, Duration::from_secs(1));
+        let now = Instant::now();
+        let Ok(Begun::Permit(permit)) = bulkhead.begin(now, None) else { panic!("it is empty") };
+        let Ok(Begun::Wait(first)) = bulkhead.begin(now, None) else { panic!("it is full") };
+        let Ok(Begun::Wait(second)) = bulkhead.begin(now, None) else { panic!("it is full") };
+        assert_eq!(bulkhead.metrics().waiting, 2, "although nothing was polled");
+        drop(permit);
+        assert_eq!((bulkhead.metrics().in_flight, bulkhead.metrics().waiting), (1, 1));
+        drop((first, second));
+        assert_eq!((bulkhead.metrics().in_flight, bulkhead.metrics().waiting), (0, 0));
+    }
+
+    #[test]
+    fn whoever_has_no_time_to_wait_never_stands_in_line() {
+        let now = Instant::now();
+        let full = bulkhead(0, Duration::ZERO);
+        assert!(full.begin(now, None).is_err());
+        full.change_max_wait(Duration::MAX);
+        assert!(full.begin(now, Some(now)).is_err());
+        assert!(full.begin(now, now.checked_sub(Duration::from_nanos(1))).is_err());
+        assert!(full.begin(now, Some(now + Duration::from_nanos(1))).is_ok());
+    }
+}
