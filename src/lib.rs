@@ -31,6 +31,10 @@ pub use patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerLayer,
     CircuitBreakerService, SlidingWindow,
 };
+pub use patterns::rate_limiter::{
+    RateLimiter, RateLimiterAlgorithm, RateLimiterConfig, RateLimiterConfigBuilder,
+    RateLimiterLayer, RateLimiterService,
+};
 pub use patterns::retry::{
     Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
 };

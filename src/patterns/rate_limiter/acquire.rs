@@ -1,0 +1,273 @@
+//! Waiting for permissions.
+
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::RateLimiter;
+use super::cycles::Claim;
+use super::semaphore::Turn;
+use super::shared::{Ahead, Shared};
+use crate::deadline::Deadline;
+use crate::error::Rejected;
+
+/// Permissions taken ahead of time: the guard that gives them back.
+#[derive(Debug)]
+struct Reserved {
+    shared: Arc<Shared>,
+    /// Taken once the permissions are there, and then there is nothing to give back.
+    claim: Option<Claim>,
+    ready: Instant,
+    /// Is it in the count of those who wait?
+    counted: bool,
+}
+
+impl Reserved {
+    fn new(shared: &Arc<Shared>, claim: Claim, ready: Instant) -> Self {
+        Self { shared: shared.clone(), claim: Some(claim), ready, counted: false }
+    }
+
+    fn counted(mut self) -> Self {
+        if !self.counted {
+            self.shared.count_in();
+            self.counted = true;
+        }
+        self
+    }
+
+    fn poll(&mut self, sleep: Pin<&mut Option<Sleep>>, cx: &mut Context<'_>) -> Poll<()> {
+        if Instant::now() < self.ready {
+            ready!(poll_sleep(sleep, self.ready, cx));
+        }
+        self.claim = None;
+        Poll::Ready(())
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if self.counted {
+            self.shared.count_out();
+        }
+        if let Some(claim) = &self.claim
+            && Instant::now() < self.ready
+        {
+            self.shared.refund(claim);
+        }
+    }
+}
+
+/// A place in the queue.
+#[derive(Debug)]
+struct Queued {
+    shared: Arc<Shared>,
+    /// Taken once its turn has come, or will not come.
+    id: Option<u64>,
+}
+
+impl Queued {
+    fn new(shared: &Arc<Shared>, id: u64) -> Self {
+        shared.count_in();
+        Self { shared: shared.clone(), id: Some(id) }
+    }
+
+    fn poll(
+        &mut self,
+        mut sleep: Pin<&mut Option<Sleep>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Option<Duration>>> {
+        let id = self.id.expect("polled again after completion");
+        loop {
+            let settled = match self.shared.turn(id, cx.waker().clone()) {
+                Turn::Granted => Ok(()),
+                Turn::Refused(wait) => Err(wait),
+                Turn::Pending(until) => {
+                    ready!(poll_sleep(sleep.as_mut(), until, cx));
+                    continue;
+                }
+            };
+            self.id = None;
+            return Poll::Ready(settled);
+        }
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.shared.count_out();
+        if let Some(id) = self.id {
+            self.shared.leave(id);
+        }
+    }
+}
+
+fn poll_sleep(
+    mut sleep: Pin<&mut Option<Sleep>>,
+    until: Instant,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    if sleep.is_none() {
+        sleep.set(Some(sleep_until(until)));
+    }
+    let Some(mut timer) = sleep.as_mut().as_pin_mut() else { return Poll::Ready(()) };
+    if timer.deadline() != until {
+        timer.as_mut().reset(until);
+    }
+    timer.poll(cx)
+}
+
+#[derive(Debug)]
+enum State {
+    Asking { limiter: RateLimiter, permits: u32 },
+    Reserved { reserved: Reserved, permits: u32 },
+    Queued { queued: Queued, permits: u32 },
+    Done,
+}
+
+pin_project! {
+    /// Waits for permissions: the future of [`RateLimiter::acquire`].
+    ///
+    /// Dropped while it waits, it gives the permissions back or leaves the queue.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Acquire {
+        state: State,
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+impl Acquire {
+    pub(super) const fn new(limiter: RateLimiter, permits: u32) -> Self {
+        Self { state: State::Asking { limiter, permits }, sleep: None }
+    }
+
+    #[cold]
+    pub(super) fn waiting(shared: &Arc<Shared>, ahead: Ahead, permits: u32) -> Self {
+        let state = match ahead {
+            Ahead::Reserved(claim, ready) => {
+                State::Reserved { reserved: Reserved::new(shared, claim, ready).counted(), permits }
+            }
+            Ahead::Queued(id) => State::Queued { queued: Queued::new(shared, id), permits },
+        };
+        Self { state, sleep: None }
+    }
+}
+
+impl Future for Acquire {
+    type Output = Result<(), Rejected>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let result = match this.state {
+                State::Asking { limiter, permits } => {
+                    match limiter.begin(*permits, Instant::now(), Deadline::current()) {
+                        Ok(None) => Ok(()),
+                        Ok(Some(waiting)) => {
+                            *this.state = waiting.state;
+                            continue;
+                        }
+                        Err(rejected) => Err(rejected),
+                    }
+                }
+                State::Reserved { reserved, permits } => {
+                    ready!(reserved.poll(this.sleep.as_mut(), cx));
+                    reserved.shared.granted(Instant::now(), *permits);
+                    Ok(())
+                }
+                State::Queued { queued, permits } => {
+                    let settled = ready!(queued.poll(this.sleep.as_mut(), cx));
+                    let (shared, now) = (&queued.shared, Instant::now());
+                    match settled {
+                        Ok(()) => {
+                            shared.granted(now, *permits);
+                            Ok(())
+                        }
+                        Err(wait) => Err(shared.refused(now, *permits, wait)),
+                    }
+                }
+                State::Done => panic!("polled again after completion"),
+            };
+            *this.state = State::Done;
+            this.sleep.set(None);
+            return Poll::Ready(result);
+        }
+    }
+}
+
+/// Permissions that may lie in the future, from [`RateLimiter::reserve`].
+///
+/// They count as used once their time has come. Dropped before that, they are given back. It can be
+/// awaited.
+#[derive(Debug)]
+#[must_use = "a reservation that is dropped before its time is given back"]
+pub struct Reservation {
+    reserved: Option<Reserved>,
+}
+
+impl Reservation {
+    pub(super) const fn now() -> Self {
+        Self { reserved: None }
+    }
+
+    pub(super) fn ahead(shared: &Arc<Shared>, ahead: Ahead) -> Self {
+        match ahead {
+            Ahead::Reserved(claim, ready) => {
+                Self { reserved: Some(Reserved::new(shared, claim, ready)) }
+            }
+            Ahead::Queued(_) => unreachable!("a reservation never queues"),
+        }
+    }
+
+    /// How long it still is until the permissions may be used; zero once they may.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.reserved.as_ref().map_or(Duration::ZERO, |reserved| {
+            reserved.ready.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Waits until the permissions may be used. Dropped before that, it gives them back.
+    pub fn ready(self) -> Ready {
+        Ready { reserved: self.reserved.map(Reserved::counted), sleep: None }
+    }
+}
+
+impl IntoFuture for Reservation {
+    type Output = ();
+    type IntoFuture = Ready;
+
+    fn into_future(self) -> Ready {
+        self.ready()
+    }
+}
+
+pin_project! {
+    /// Waits until a [`Reservation`] may be used.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Ready {
+        reserved: Option<Reserved>,
+        #[pin]
+        sleep: Option<Sleep>,
+    }
+}
+
+impl Future for Ready {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if let Some(reserved) = this.reserved {
+            ready!(reserved.poll(this.sleep, cx));
+            *this.reserved = None;
+        }
+        Poll::Ready(())
+    }
+}
