@@ -1,0 +1,14 @@
+//! The circuit breaker, statement by statement: `cb16_…` is statement CB16 of the reference.
+//!
+//! Only what users can reach, on the paused clock.
+
+mod concurrency;
+mod config;
+mod half_open;
+mod manual;
+mod open;
+mod outcomes;
+
+mod support;
+mod thresholds;
+mod windows;
