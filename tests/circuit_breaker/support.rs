@@ -10,27 +10,27 @@ use seawall::{
     Rejected, SlidingWindow, Verdict,
 };
 
-pub const SLOW: Duration = Duration::from_secs(61);
+pub(crate) const SLOW: Duration = Duration::from_secs(61);
 
-pub const fn ms(millis: u64) -> Duration {
+pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-pub const fn s(seconds: u64) -> Duration {
+pub(crate) const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 /// Lets time pass. Tasks that sleep meanwhile run at their own moments.
-pub async fn pass(span: Duration) {
+pub(crate) async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
 /// Everything that a breaker told.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<Event>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<Event>>>);
 
 impl Log {
-    pub fn of(breaker: &CircuitBreaker) -> Self {
+    pub(crate) fn of(breaker: &CircuitBreaker) -> Self {
         let log = Self::default();
         let events = log.0.clone();
         breaker.observe(move |event: &seawall::telemetry::Event<'_>| {
@@ -40,19 +40,19 @@ impl Log {
         log
     }
 
-    pub fn all(&self) -> Vec<Event> {
+    pub(crate) fn all(&self) -> Vec<Event> {
         self.0.lock().unwrap().clone()
     }
 
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.lock().unwrap().clear();
     }
 
-    pub fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
+    pub(crate) fn count(&self, wanted: impl Fn(&Event) -> bool) -> usize {
         self.0.lock().unwrap().iter().filter(|event| wanted(event)).count()
     }
 
-    pub fn transitions(&self) -> Vec<(State, State)> {
+    pub(crate) fn transitions(&self) -> Vec<(State, State)> {
         let transition = |event| match event {
             Event::StateTransition { from, to } => Some((from, to)),
             _ => None,
@@ -60,7 +60,7 @@ impl Log {
         self.all().into_iter().filter_map(transition).collect()
     }
 
-    pub fn failure_rates_exceeded(&self) -> Vec<f32> {
+    pub(crate) fn failure_rates_exceeded(&self) -> Vec<f32> {
         let rate = |event| match event {
             Event::FailureRateExceeded { rate } => Some(rate),
             _ => None,
@@ -68,7 +68,7 @@ impl Log {
         self.all().into_iter().filter_map(rate).collect()
     }
 
-    pub fn slow_rates_exceeded(&self) -> Vec<f32> {
+    pub(crate) fn slow_rates_exceeded(&self) -> Vec<f32> {
         let rate = |event| match event {
             Event::SlowCallRateExceeded { rate } => Some(rate),
             _ => None,
@@ -78,7 +78,7 @@ impl Log {
 }
 
 /// A breaker, and the log of all its events.
-pub fn breaker(settings: impl FnOnce(Builder) -> Builder) -> (CircuitBreaker, Log) {
+pub(crate) fn breaker(settings: impl FnOnce(Builder) -> Builder) -> (CircuitBreaker, Log) {
     let config = settings(CircuitBreakerConfig::builder()).build().unwrap();
     let breaker = CircuitBreaker::new("inventory", config);
     let log = Log::of(&breaker);
@@ -86,44 +86,44 @@ pub fn breaker(settings: impl FnOnce(Builder) -> Builder) -> (CircuitBreaker, Lo
 }
 
 /// Looks back on so many calls and judges when it has seen them all.
-pub fn last(calls: u32) -> impl FnOnce(Builder) -> Builder {
+pub(crate) fn last(calls: u32) -> impl FnOnce(Builder) -> Builder {
     move |builder| {
         builder.sliding_window(SlidingWindow::Count(calls)).minimum_number_of_calls(calls)
     }
 }
 
-pub fn ok(breaker: &CircuitBreaker) {
+pub(crate) fn ok(breaker: &CircuitBreaker) {
     breaker.try_acquire().unwrap().success();
 }
 
-pub fn fail(breaker: &CircuitBreaker) {
+pub(crate) fn fail(breaker: &CircuitBreaker) {
     breaker.try_acquire().unwrap().failure(Cause::Other);
 }
 
-pub fn slow_ok(breaker: &CircuitBreaker) {
+pub(crate) fn slow_ok(breaker: &CircuitBreaker) {
     breaker.try_acquire().unwrap().record_elapsed(&Verdict::success(), SLOW);
 }
 
-pub fn slow_fail(breaker: &CircuitBreaker) {
+pub(crate) fn slow_fail(breaker: &CircuitBreaker) {
     breaker.try_acquire().unwrap().record_elapsed(&Verdict::failure(Cause::Other), SLOW);
 }
 
-pub fn ignored(breaker: &CircuitBreaker) {
+pub(crate) fn ignored(breaker: &CircuitBreaker) {
     breaker.try_acquire().unwrap().record(&Verdict::ignored(Cause::Other));
 }
 
-pub fn refusal(breaker: &CircuitBreaker) -> Rejected {
+pub(crate) fn refusal(breaker: &CircuitBreaker) -> Rejected {
     let rejected = breaker.try_acquire().expect_err("the call should have been refused");
     assert!(rejected.is_refusal());
     rejected
 }
 
-pub fn reason(breaker: &CircuitBreaker) -> Reason {
+pub(crate) fn reason(breaker: &CircuitBreaker) -> Reason {
     refusal(breaker).reason()
 }
 
 /// Calls, failed, slow, slow and failed.
-pub fn counts(metrics: &Metrics) -> [u32; 4] {
+pub(crate) fn counts(metrics: &Metrics) -> [u32; 4] {
     let Metrics { buffered_calls, failed_calls, slow_calls, slow_failed_calls, .. } = *metrics;
     [buffered_calls, failed_calls, slow_calls, slow_failed_calls]
 }

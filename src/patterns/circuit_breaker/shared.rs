@@ -71,7 +71,7 @@ impl Shared {
         shared
     }
 
-    /// The core with all timers fired that are due, and with no open wait wanting.
+    /// The core with all timers fired that are due, and with the open wait asked for.
     pub(super) fn settled(self: &Arc<Self>, now: Instant) -> MutexGuard<'_, Core> {
         loop {
             let mut out = self.observers.outbox();
