@@ -111,11 +111,15 @@ impl Shared {
         if moved {
             self.gate.store(gate(&core), Ordering::Release);
         }
+        let timed = core.due().is_some();
         drop(core);
         self.send(out);
         if moved {
             drop(self.settled(now));
             self.driver.wake();
+        } else if timed {
+            // The timer may have been set outside any runtime, or in one that is gone.
+            self.driver.ensure(self);
         }
         result
     }
