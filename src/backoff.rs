@@ -122,8 +122,8 @@ impl Backoff {
 
     /// Your own formula. `None` gives up: there is no further try.
     ///
-    /// A circuit breaker takes `None` for "as long as can be". The function is called once a wait,
-    /// never under a lock.
+    /// A circuit breaker takes `None` for "as long as can be", and a panic for 60 s. The function is
+    /// called once a wait, never under a lock; until it returns, the open circuit just refuses.
     #[must_use]
     pub fn custom(
         formula: impl Fn(&BackoffContext) -> Option<Duration> + Send + Sync + 'static,

@@ -22,7 +22,8 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the task unless it runs. Without a runtime there is none.
     pub(super) fn ensure(&self, shared: &Arc<Shared>) {
-        if let Ok(runtime) = Handle::try_current()
+        if !self.running.load(Ordering::Acquire)
+            && let Ok(runtime) = Handle::try_current()
             && !self.running.swap(true, Ordering::AcqRel)
         {
             runtime.spawn(drive(Running(Arc::downgrade(shared)), self.changed.clone()));

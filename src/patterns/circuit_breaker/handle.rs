@@ -1,5 +1,6 @@
 //! What people hold: the breaker itself, and the permission for one call.
 
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -17,9 +18,15 @@ use crate::telemetry::Observer;
 /// A named circuit breaker. Clones share one state.
 ///
 /// See the [module](super) for what it does and when to use it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CircuitBreaker {
     pub(super) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for CircuitBreaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shared.fmt(f)
+    }
 }
 
 impl CircuitBreaker {
@@ -242,8 +249,8 @@ impl IllegalTransition {
     }
 }
 
-impl std::fmt::Display for IllegalTransition {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for IllegalTransition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, from, to } = self;
         write!(f, "circuit breaker `{name}` cannot go from {from} to {to}")
     }

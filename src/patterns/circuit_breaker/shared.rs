@@ -1,5 +1,6 @@
 //! The core behind its lock, and everything that has to happen outside that lock.
 
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
@@ -19,7 +20,6 @@ use crate::random::Random;
 use crate::sync::Lock;
 use crate::telemetry::{CircuitBreakerEvent, EventKind, Observers, Outbox};
 
-#[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) config: Arc<CircuitBreakerConfig>,
@@ -71,7 +71,7 @@ impl Shared {
         shared
     }
 
-    /// The core with all timers fired that are due, and with no open wait wanting.
+    /// The core with all timers fired that are due, and with the open wait asked for.
     pub(super) fn settled(self: &Arc<Self>, now: Instant) -> MutexGuard<'_, Core> {
         loop {
             let mut out = self.observers.outbox();
@@ -111,11 +111,15 @@ impl Shared {
         if moved {
             self.gate.store(gate(&core), Ordering::Release);
         }
+        let timed = core.due().is_some();
         drop(core);
         self.send(out);
         if moved {
             drop(self.settled(now));
             self.driver.wake();
+        } else if timed {
+            // The timer may have been set outside any runtime, or in one that is gone.
+            self.driver.ensure(self);
         }
         result
     }
@@ -217,6 +221,21 @@ impl Shared {
         verdict.is_success()
             && self.config.transition_on_result.is_none()
             && self.gate.load(Ordering::Acquire) == (ticket.generation << 1 | 1)
+    }
+}
+
+/// Short, and written outside the lock: the writer is the user's.
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, counters) = {
+            let core = self.core.lock();
+            (core.state(), core.counters())
+        };
+        f.debug_struct("CircuitBreaker")
+            .field("name", &self.name)
+            .field("state", &state)
+            .field("counters", &counters)
+            .finish_non_exhaustive()
     }
 }
 

@@ -140,8 +140,10 @@ enum Mode {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
-    /// The owner has not said yet.
+    /// Nobody knows yet.
     Wanted,
+    /// The owner is about to say.
+    Asked,
     /// Calls are refused up to and including this moment.
     At(Instant),
 }
@@ -244,21 +246,25 @@ impl Core {
         }
     }
 
-    /// The wait that an open circuit needs, if it needs one.
+    /// The wait that an open circuit needs, if it needs one. Said once for every opening: whoever
+    /// hears it has to answer.
     #[must_use]
-    pub fn wanted(&self) -> Option<WaitWanted> {
-        match self.mode {
-            Mode::Open { until: Until::Wanted, .. } => Some(WaitWanted {
-                generation: self.generation,
-                opening: NonZeroU32::new(self.opening).unwrap_or(NonZeroU32::MIN),
-            }),
+    pub fn wanted(&mut self) -> Option<WaitWanted> {
+        match &mut self.mode {
+            Mode::Open { until: until @ Until::Wanted, .. } => {
+                *until = Until::Asked;
+                Some(WaitWanted {
+                    generation: self.generation,
+                    opening: NonZeroU32::new(self.opening).unwrap_or(NonZeroU32::MIN),
+                })
+            }
             _ => None,
         }
     }
 
     /// Answers [`wanted`](Self::wanted); too late an answer is dropped.
     pub fn set_wait(&mut self, generation: u64, wait: Duration) {
-        if let Mode::Open { since, until: until @ Until::Wanted } = &mut self.mode
+        if let Mode::Open { since, until: until @ (Until::Wanted | Until::Asked) } = &mut self.mode
             && generation == self.generation
         {
             *until = Until::At(later(*since, wait));
@@ -298,9 +304,9 @@ impl Core {
                 *permits -= 1;
                 return Ok(self.generation);
             }
-            Mode::HalfOpen { .. } | Mode::ForcedOpen | Mode::Open { until: Until::Wanted, .. } => {
-                None
-            }
+            Mode::HalfOpen { .. }
+            | Mode::ForcedOpen
+            | Mode::Open { until: Until::Wanted | Until::Asked, .. } => None,
             // The wait is over only after its last moment.
             Mode::Open { until: Until::At(until), .. } => {
                 Some(until.saturating_duration_since(now) + Duration::from_nanos(1))
