@@ -53,13 +53,15 @@ pub struct Backoff {
     cap: Option<Duration>,
 }
 
+type Function = Arc<dyn Fn(&BackoffContext) -> Option<Duration> + Send + Sync>;
+
 #[derive(Clone)]
 enum Formula {
     Fixed(Duration),
     Linear { initial: Duration, step: Duration },
     Exponential { initial: Duration, multiplier: f64 },
     FullJitter { base: Duration },
-    Custom(Arc<dyn Fn(&BackoffContext) -> Option<Duration> + Send + Sync>),
+    Custom(Function),
 }
 
 /// What a wait may depend on.

@@ -114,7 +114,8 @@ async fn a_post_is_not_repeated_after_a_status() {
 #[tokio::test]
 async fn a_post_with_an_idempotency_key_is_repeated() {
     let server = FaultServer::sequence([Behaviour::status(503), Behaviour::echo()]);
-    let request = client(&pipeline()).post(server.url("/")).header("idempotency-key", "7").body("x");
+    let request =
+        client(&pipeline()).post(server.url("/")).header("idempotency-key", "7").body("x");
     assert_eq!(request.send().await.unwrap().text().await.unwrap(), "x");
     assert_eq!(server.counts().requests, 2);
 }
@@ -180,10 +181,8 @@ async fn retry_after_is_obeyed_in_seconds() {
 async fn retry_after_is_obeyed_as_a_date_by_the_servers_own_clock() {
     let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let soon = long_ago + Duration::from_secs(1);
-    let server = FaultServer::sequence([
-        Behaviour::unavailable_until(soon, long_ago),
-        Behaviour::ok("42"),
-    ]);
+    let server =
+        FaultServer::sequence([Behaviour::unavailable_until(soon, long_ago), Behaviour::ok("42")]);
     let began = Instant::now();
     client(&pipeline()).get(server.url("/")).send().await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());
@@ -277,7 +276,8 @@ async fn a_caller_who_reads_only_the_status_records_a_success() {
 
 #[tokio::test]
 async fn a_body_that_breaks_is_a_failure() {
-    for behaviour in [Behaviour::ok("half of it").reset_after(4), Behaviour::ok("half").close_after(2)]
+    for behaviour in
+        [Behaviour::ok("half of it").reset_after(4), Behaviour::ok("half").close_after(2)]
     {
         let server = FaultServer::always(behaviour);
         let pipeline = pipeline();
@@ -292,16 +292,18 @@ async fn a_body_that_breaks_is_a_failure() {
 #[tokio::test]
 async fn a_place_in_the_bulkhead_is_held_until_the_body_ends() {
     let server = FaultServer::always(Behaviour::endless("piece", ms(5)));
-    let pipeline = quick()
-        .bulkhead(BulkheadConfig::builder().max_concurrent_calls(1))
-        .build()
-        .unwrap();
+    let pipeline =
+        quick().bulkhead(BulkheadConfig::builder().max_concurrent_calls(1)).build().unwrap();
     let client = client(&pipeline);
     let mut response = client.get(server.url("/")).send().await.unwrap();
     assert_eq!(response.chunk().await.unwrap().unwrap(), "piece");
     let error = client.get(server.url("/")).send().await.unwrap_err();
     assert_eq!(error.rejected().unwrap().reason(), Reason::BulkheadFull);
-    assert_eq!(pipeline.circuit_breaker().unwrap().counters().failed, 0, "a full bulkhead is no failure");
+    assert_eq!(
+        pipeline.circuit_breaker().unwrap().counters().failed,
+        0,
+        "a full bulkhead is no failure"
+    );
     drop(response);
     assert_eq!(in_flight(&pipeline), 0);
     client.get(server.url("/")).send().await.unwrap();

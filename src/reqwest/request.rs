@@ -1,6 +1,5 @@
 //! The request builder.
 
-use std::future::Future;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -125,10 +124,8 @@ impl RequestBuilder {
     /// # Errors
     ///
     /// See [`Client::execute`].
-    pub fn send(self) -> impl Future<Output = Result<Response, Error>> + use<> {
-        async move {
-            let request = self.inner.build().map_err(Error::Service)?;
-            self.client.execute(request).await
-        }
+    pub async fn send(self) -> Result<Response, Error> {
+        let request = self.inner.build().map_err(Error::Service)?;
+        self.client.execute(request).await
     }
 }

@@ -212,7 +212,7 @@ impl CircuitBreaker {
 
     /// Closes the circuit from any state and empties its window.
     pub fn reset(&self) {
-        self.shared.apply(Instant::now(), |core, now, out| core.reset(now, out));
+        self.shared.apply(Instant::now(), Core::reset);
     }
 
     fn always(&self, to: State) {

@@ -194,7 +194,7 @@ impl Shared {
         };
         let ending = Ending { failure, elapsed, open };
         self.apply(Instant::now(), |core, now, out| {
-            core.record(now, ticket.generation, ending, out)
+            core.record(now, ticket.generation, ending, out);
         });
     }
 
