@@ -13,6 +13,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use layer::{ErrorFuture, ErrorLayer, ErrorService};
+#[cfg(feature = "http")]
+pub(crate) use rejected::below;
 pub use rejected::{Reason, Rejected};
 
 /// What a protected call fails with: seawall's own word, or the client's error untouched.

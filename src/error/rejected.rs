@@ -100,7 +100,7 @@ impl Rejected {
             if let Some(rejected) = error.downcast_ref() {
                 return Some(rejected);
             }
-            next = error.source();
+            next = below(error);
         }
         None
     }
@@ -115,6 +115,16 @@ impl Rejected {
             Verdict::failure(Cause::Other)
         }
         .with_retry_after(self.retry_after)
+    }
+}
+
+/// The next error down. An [`io::Error`] names as its source only what lies below the error that it wraps.
+pub(crate) fn below<'e>(
+    error: &'e (dyn StdError + 'static),
+) -> Option<&'e (dyn StdError + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::error::Rejected;
+use crate::error::{Rejected, below};
 use crate::outcome::{Cause, Verdict};
 
 /// The verdict on a failed call.
@@ -63,7 +63,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         if found != Some(Cause::Unprocessed) {
             found = of_one(error).or(found);
         }
-        next = error.source();
+        next = below(error);
     }
     Kind::Of(match found {
         // A certificate that is not trusted now will not be trusted in a second either.
