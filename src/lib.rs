@@ -1,5 +1,62 @@
-//! seawall
+//! Client-side resilience: circuit breaker, retry, bulkhead, rate limiter and time limiter around the
+//! calls that a service makes to other services.
+//!
+//! # Where to start
+//!
+//! - You use reqwest: [`seawall::reqwest::Client`](crate::reqwest) keeps its verbs. One line changes.
+//! - You use hyper, or any tower service: [`Pipeline::http`] and [`Pipeline::builder`] are one layer with all patterns in
+//!   the right order.
+//! - You compose yourself: [`CircuitBreakerLayer`], [`RetryLayer`], [`BulkheadLayer`], [`RateLimiterLayer`],
+//!   [`TimeLimiterLayer`], with [`ErrorLayer`] at the bottom.
+//! - You have no tower: [`CircuitBreaker::call`], [`Retry::call`], … go around any future, and [`Pipeline::call`] is all of
+//!   them; `try_acquire` and `record` are there for calls made by hand.
+//!
+//! All of these sit on the same state machines. A handle ([`CircuitBreaker`], [`Retry`], …) is cheap to clone, its clones share
+//! one state, and it needs no runtime to be made.
+//!
+//! ```
+//! use std::time::Duration;
+//! use seawall::{CircuitBreakerConfig, Pipeline, RetryConfig, TimeLimiterConfig};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let inventory = Pipeline::builder("inventory")
+//!     .deadline(Duration::from_secs(5))
+//!     .retry(RetryConfig::safe())
+//!     .circuit_breaker(CircuitBreakerConfig::builder().minimum_number_of_calls(20))
+//!     .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(1)))
+//!     .build()?;
+//!
+//! let stock = inventory.call(|| async { Ok::<u32, std::io::Error>(42) }).await?;
+//! # assert_eq!(stock, 42);
+//! # Ok(()) }
+//! ```
+//!
+//! # What fails how
+//!
+//! A call fails with the client's own error, untouched, or with a [`Rejected`]: a *refusal* (the call was never made) or a
+//! *timeout* (it was made and given up). [`Error`] holds either; a stack of any depth has this one error type, because a
+//! layer asks of the service inside it only that its error can hold a rejection ([`FromRejected`]).
+//!
+//! # What counts
+//!
+//! A [`Classify`] judges what a call ended with, once, and every pattern reads that one [`Verdict`]. [`Ends`] says when a call is
+//! over: with its response, or with the end of its body. [`Replay`] says how a request is sent again. Over HTTP all three come
+//! with `.http()`; see [`http`].
+//!
+//! # Features
+//!
+//! | feature | brings |
+//! |---|---|
+//! | (none) | all patterns, pipeline, handles, layers |
+//! | `http` | [`http`]: classification, idempotency, bodies |
+//! | `hyper` | tells the errors of hyper and of hyper-util's client apart |
+//! | `reqwest` | [`reqwest`]: a client with reqwest's verbs |
+//! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
+//! | `json`, `form`, `query`, `multipart`, `stream` | reqwest's features of the same names |
+//! | `testing` | a contract kit for tower layers |
+//! | `full` | all but `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(feature = "reqwest"), allow(rustdoc::broken_intra_doc_links))]
 
 mod backoff;
 mod clock;
@@ -46,3 +103,8 @@ pub use pipeline::{Pipeline, PipelineBuilder, PipelineService};
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;
+
+/// Compiles and runs the README's snippets.
+#[cfg(all(doctest, feature = "full"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

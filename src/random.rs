@@ -1,5 +1,7 @@
 //! Seedable dice for jitter.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ impl Random {
 
 impl Default for Random {
     fn default() -> Self {
-        Self(Arc::new(Lock::new(SmallRng::from_rng(&mut rand::rng()))))
+        // The standard library's hasher is seeded by the operating system, which is all that jitter needs.
+        Self::seeded(RandomState::new().hash_one(()))
     }
 }
