@@ -131,9 +131,9 @@ impl Watched {
         (running > 0).then(|| self.running.swap_remove(ticket.index(running)))
     }
 
-    fn apply(&mut self, step: Step) {
+    fn apply(&mut self, step: &Step) {
         let (now, out) = (self.now, &mut self.out);
-        match step {
+        match *step {
             Step::Acquire => {
                 self.asked += 1;
                 let passing = self.core.lets_all_pass();
@@ -270,7 +270,7 @@ proptest! {
         let mut watched = Watched::new(config, slices);
         watched.check();
         for step in steps {
-            watched.apply(step);
+            watched.apply(&step);
         }
         // Whatever is still under way comes back in the end.
         while let Some(generation) = watched.running.pop() {
