@@ -165,10 +165,7 @@ impl Backoff {
                 steps,
                 if self.randomization.is_none() { cap } else { LONGEST },
             ),
-            Formula::FullJitter { base } => {
-                let factor = 1_u32.checked_shl(steps).unwrap_or(u32::MAX);
-                random.up_to(base.saturating_mul(factor).min(cap))
-            }
+            Formula::FullJitter { base } => random.up_to(double(*base, steps, cap).min(cap)),
             Formula::Custom(formula) => formula(context)?,
         };
         let wait = match self.randomization {
@@ -231,6 +228,18 @@ fn grow(initial: Duration, multiplier: f64, steps: u32, limit: Duration) -> Dura
         wait = next;
     }
     Duration::from_millis(wait)
+}
+
+/// Doubles `steps` times, until `limit` is reached.
+fn double(base: Duration, steps: u32, limit: Duration) -> Duration {
+    let mut wait = base;
+    for _ in 0..steps {
+        if wait.is_zero() || wait >= limit {
+            break;
+        }
+        wait = wait.saturating_mul(2);
+    }
+    wait
 }
 
 /// Even over `wait · (1 ± factor)`, and up to 1 ms more, cut to whole milliseconds.

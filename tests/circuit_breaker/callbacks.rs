@@ -138,6 +138,30 @@ async fn regression_an_observer_may_call_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn regression_the_circuit_refuses_before_anybody_hears_that_it_is_open() {
+    let cell = Cell::default();
+    let inside = cell.clone();
+    let config = last(1)(CircuitBreakerConfig::builder()).build().unwrap();
+    let breaker = CircuitBreaker::new("inventory", config);
+    cell.set(breaker.clone()).unwrap();
+    let admitted = Arc::new(AtomicU32::new(0));
+    let count = admitted.clone();
+    breaker.observe(move |event: &seawall::telemetry::Event<'_>| {
+        let EventKind::CircuitBreaker(kind) = event.kind else { return };
+        if let CircuitBreakerEvent::StateTransition { to: State::Open, .. } = kind {
+            // The first thing that this observer does: nobody has looked at the state since.
+            let permit = inside.get().unwrap().try_acquire();
+            count.fetch_add(u32::from(permit.is_ok()), Ordering::Relaxed);
+        }
+    });
+    fail(&breaker);
+    breaker.reset();
+    breaker.transition_to_open().unwrap();
+    assert_eq!(breaker.counters().not_permitted, 2);
+    assert_eq!(admitted.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn regression_observers_that_panic_on_everything_do_not_stop_the_timers() {
     let (breaker, log) = breaker(|builder| {
         last(1)(builder)

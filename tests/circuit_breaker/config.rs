@@ -10,11 +10,11 @@ use seawall::{
 
 use crate::support::*;
 
-fn refused(settings: impl FnOnce(Builder) -> Builder) -> &'static str {
+fn refused(settings: impl FnOnce(Builder) -> Builder) -> String {
     let error = settings(CircuitBreakerConfig::builder()).build().unwrap_err();
     assert!(error.to_string().contains(error.key()), "{error}");
     assert!(error.to_string().contains(error.value()), "{error}");
-    error.key()
+    error.key().to_owned()
 }
 
 #[test]

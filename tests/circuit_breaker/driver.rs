@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use seawall::patterns::circuit_breaker::State;
+use seawall::telemetry::{CircuitBreakerEvent as Event, EventKind};
 use seawall::{CircuitBreaker, CircuitBreakerConfigBuilder as Builder};
 use tokio::runtime::{Builder as RuntimeBuilder, Handle, Runtime};
 
@@ -181,4 +182,37 @@ async fn regression_waits_of_zero_do_not_spin() {
     tokio::time::advance(s(3600)).await;
     let _ = breaker.state();
     assert!(log.transitions().len() < 500);
+}
+
+/// On real threads and the real clock: the transition must come, however the threads interleave.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn regression_no_wake_is_lost_among_threads() {
+    let (breaker, _) = breaker(|builder| timed(builder).max_wait_in_half_open(s(3600)));
+    let (sender, mut half_opened) = tokio::sync::mpsc::unbounded_channel();
+    breaker.observe(move |event: &seawall::telemetry::Event<'_>| {
+        if let EventKind::CircuitBreaker(Event::StateTransition { to: State::HalfOpen, .. }) =
+            event.kind
+        {
+            let _ = sender.send(());
+        }
+    });
+    for _ in 0..200 {
+        let tasks = (0..4).map(|task| {
+            let breaker = breaker.clone();
+            tokio::spawn(async move {
+                for turn in 0..10 {
+                    match (task + turn) % 3 {
+                        0 => breaker.reset(),
+                        1 => drop(breaker.transition_to_open_for(ms(1))),
+                        _ => drop(breaker.transition_to_half_open()),
+                    }
+                }
+            })
+        });
+        futures_util::future::join_all(tasks).await;
+        breaker.reset();
+        while half_opened.try_recv().is_ok() {}
+        breaker.transition_to_open_for(ms(1)).unwrap();
+        tokio::time::timeout(s(20), half_opened.recv()).await.expect("the wake was lost");
+    }
 }

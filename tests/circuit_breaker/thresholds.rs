@@ -137,7 +137,7 @@ async fn cb13_slow_successes_alone_open() {
     slow_ok(&breaker);
     assert_eq!(log.transitions(), [OPENED]);
     assert_eq!(log.slow_rates_exceeded(), [75.0]);
-    assert_eq!(log.failure_rates_exceeded(), []);
+    assert!(log.failure_rates_exceeded().is_empty());
     assert_eq!(breaker.metrics().failure_rate, 0.0);
     assert_eq!(breaker.metrics().slow_call_rate, 75.0);
 }

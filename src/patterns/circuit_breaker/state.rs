@@ -171,7 +171,7 @@ pub struct Core {
     minimum: u32,
     not_permitted: u64,
     counters: Counters,
-    /// Timers fired at one and the same look, and when that was.
+    /// Timers fired at the latest look, and when that was.
     fired: (u32, Instant),
 }
 
@@ -274,10 +274,11 @@ impl Core {
     /// Lets the timers fire that are due by now.
     pub fn tick(&mut self, now: Instant, out: &mut Outbox<Event>) {
         while let Some(due) = self.due().filter(|due| *due <= now) {
-            if self.fired.1 != now {
+            // Not anew for an earlier moment: two threads may look by turns.
+            if self.fired.1 < now {
                 self.fired = (0, now);
             }
-            self.fired.0 += 1;
+            self.fired.0 = self.fired.0.saturating_add(1);
             let at = if self.fired.0 < MOST_TIMERS { due } else { now };
             match self.mode {
                 Mode::Open { .. } => self.go(at, State::HalfOpen, out),
@@ -605,3 +606,6 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

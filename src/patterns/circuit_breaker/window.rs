@@ -38,7 +38,7 @@ pub struct Totals {
 
 impl Totals {
     fn add(&mut self, call: Measurement) {
-        self.calls = self.calls.saturating_add(1);
+        self.calls += 1;
         self.failed += u32::from(call.failed);
         self.slow += u32::from(call.slow);
         self.slow_failed += u32::from(call.slow && call.failed);
@@ -175,6 +175,10 @@ impl TimeWindow {
     /// Adds a call to the current slice.
     pub fn record(&mut self, now: Instant, call: Measurement) {
         self.advance(now);
+        // Full to the brim: a sum that stopped counting could not be subtracted from.
+        if self.totals.calls == u32::MAX {
+            return;
+        }
         let head = self.index(self.head_second);
         self.slices[head].add(call);
         self.totals.add(call);
@@ -242,3 +246,6 @@ impl Runs {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
