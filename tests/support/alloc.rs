@@ -9,6 +9,8 @@
 //! assert_eq!(alloc::allocations(|| service_call()), 0);
 //! ```
 
+#![allow(unreachable_pub)]
+
 /// How often this thread has asked for memory (or for more of it) while `work` ran.
 pub fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
