@@ -1,0 +1,95 @@
+//! Four servers that misbehave, real calls through seawall, and a verdict.
+//!
+//! ```text
+//! cargo run --example quick_start
+//! cargo run --example quick_start -- --without retry
+//! ```
+//!
+//! Begin with `protection.rs`: that is what you would write. The rest is the stage.
+
+mod arguments;
+mod protection;
+mod report;
+mod scenario;
+mod servers;
+mod traffic;
+mod verdict;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arguments::{Arguments, HELP};
+use protection::Protection;
+use report::Report;
+use scenario::{Kind, Scenario};
+use seawall::Random;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+use tower::BoxError;
+use traffic::Lane;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            print!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        Err(problem) => {
+            eprintln!("{problem}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("could not run: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Was everything protected that is judged?
+async fn run(Arguments { seconds, seed, protection }: Arguments) -> Result<bool, BoxError> {
+    // reqwest is built here without a TLS provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+
+    let scenario = Scenario {
+        start: Instant::now() + Duration::from_millis(100),
+        length: Duration::from_secs(seconds),
+    };
+    let judged = lanes(scenario, protection, seed).await?;
+    let control = lanes(scenario, Protection::Bare, seed).await?;
+    let mut report = Report::new(scenario, judged.clone(), control.clone());
+    report.header(protection);
+
+    let mut traffic = JoinSet::new();
+    for lane in judged.iter().chain(&control) {
+        traffic.spawn(lane.clone().drive(scenario, Random::seeded(seed)));
+    }
+    for second in (1..=seconds).map(Duration::from_secs) {
+        sleep_until(scenario.start + second).await;
+        report.second(second);
+    }
+    traffic.join_all().await;
+
+    let judgements = verdict::judge(&judged, scenario);
+    report.summary(&judgements);
+    Ok(judgements.iter().all(|judgement| judgement.holds))
+}
+
+/// A lane of traffic to each of four new servers.
+async fn lanes(
+    scenario: Scenario,
+    protection: Protection,
+    seed: u64,
+) -> Result<Vec<Arc<Lane>>, BoxError> {
+    let mut lanes = Vec::new();
+    for kind in Kind::ALL {
+        lanes.push(Lane::open(kind, scenario, protection, seed).await?);
+    }
+    Ok(lanes)
+}
