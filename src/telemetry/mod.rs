@@ -4,7 +4,8 @@
 //! outside every lock. An observer that panics harms no call.
 
 mod event;
-mod observer;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
+pub(crate) mod observer;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,

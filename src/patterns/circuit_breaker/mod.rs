@@ -76,7 +76,9 @@ mod handle;
 mod layer;
 mod service;
 mod shared;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod window;
 
 pub use config::{

@@ -68,13 +68,16 @@
 
 mod acquire;
 mod config;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod cycles;
 pub mod future;
 mod handle;
 mod layer;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod semaphore;
 mod service;
 mod shared;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
 
 pub use acquire::{Acquire, Ready, Reservation};
