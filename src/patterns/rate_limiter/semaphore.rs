@@ -125,8 +125,10 @@ impl Semaphore {
         let Some(place) = self.place(id) else { return Turn::Refused(None) };
         let waiter = &mut self.queue[place];
         if waiter.alarm <= time {
-            // Its turn was put off when the limit was lowered.
-            waiter.alarm = self.grid.start(waiter.turn.max(self.cycle + 1));
+            // Its turn was put off when the limit was lowered. The head's is always the next cycle's,
+            // whatever was reckoned before others left.
+            let turn = if place == 0 { 0 } else { waiter.turn };
+            waiter.alarm = self.grid.start(turn.max(self.cycle + 1));
         }
         Turn::Pending(self.grid.instant(waiter.alarm))
     }
