@@ -240,6 +240,8 @@ impl CircuitBreakerConfigBuilder {
     /// Does an open circuit become half-open by itself when its wait is over, with no call?
     ///
     /// Default: no, as in Resilience4j: the next call after the wait is the first trial.
+    /// A task on the runtime of whoever uses the breaker sees to it. Where there is none, or it does
+    /// not run, the change happens at the next look.
     pub const fn automatic_transition_from_open_to_half_open(mut self, automatic: bool) -> Self {
         self.config.automatic_transition = automatic;
         self

@@ -38,6 +38,7 @@
 //! | `initial_state` | | closed | Resilience4j |
 //! | `cancelled_is_failure_after` | duration | the slow-call threshold | seawall |
 //! | `panic_is_failure` | | no | seawall |
+//! | `random` | dice of a random open wait | seeded by the system | seawall |
 //! | `transition_on_result`, `open_on_retry_after` | | none | Resilience4j |
 //!
 //! # What counts
