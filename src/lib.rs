@@ -18,6 +18,8 @@ pub mod reqwest;
 mod settings;
 mod sync;
 pub mod telemetry;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use backoff::{Backoff, BackoffContext};
 pub use deadline::{Deadline, Scoped};
