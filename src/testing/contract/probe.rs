@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -210,6 +211,11 @@ impl<Res> Backend<Res> {
     }
 }
 
+/// Without a word of the panic hook: there are many, and none is news.
+fn quiet_panic() -> ! {
+    resume_unwind(Box::new("the probe was told to panic"))
+}
+
 impl<Res> Shared<Res> {
     fn id(&self) -> u64 {
         let mut state = self.state.lock();
@@ -316,7 +322,7 @@ impl<Req, Res> Service<Req> for Probe<Res> {
         if act.end == End::PanicInCall {
             state.panicked += 1;
             drop(state);
-            panic!("the probe was told to panic in `call`");
+            quiet_panic();
         }
         state.live += 1;
         drop(state);
@@ -367,7 +373,7 @@ impl<Res> Future for ProbeFuture<Res> {
         self.over = true;
         if self.act.end == End::Panic {
             self.shared.state.lock().panicked += 1;
-            panic!("the probe was told to panic");
+            quiet_panic();
         }
         self.end();
         Poll::Ready(match self.act.end {
