@@ -55,6 +55,18 @@ async fn classifier_of_a_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn classifier_of_a_rate_limiter() {
+    Contract::new(|| {
+        let limiter = rate_limiter(1, ms(1_000));
+        let layer = RateLimiterLayer::new(limiter.clone()).classifier(classifier::<u32, Fault>());
+        (layer, move || is_idle(&limiter))
+    })
+    .may_panic()
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn classifier_of_a_pipeline() {
     Contract::new(|| {
         let (retry, budget) = retry(3, ms(10));
@@ -141,6 +153,34 @@ async fn transition_on_result_of_a_circuit_breaker() {
         let bulkhead = bulkhead(1, ms(100));
         let pipeline =
             Pipeline::builder("all").circuit_breaker(breaker()).bulkhead(bulkhead.clone());
+        (pipeline.build().unwrap(), move || is_empty(&bulkhead))
+    })
+    .may_panic()
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn drain_on_of_a_rate_limiter() {
+    let limiter = || {
+        let trouble = now_and_then();
+        let config =
+            RateLimiterConfig::builder().limit_refresh_period(ms(100)).drain_on(move |_| {
+                trouble();
+                false
+            });
+        RateLimiter::new("limiter", config.build().unwrap())
+    };
+    Contract::new(|| {
+        let limiter = limiter();
+        (RateLimiterLayer::new(limiter.clone()), move || is_idle(&limiter))
+    })
+    .may_panic()
+    .check()
+    .await;
+    Contract::new(|| {
+        let bulkhead = bulkhead(1, ms(100));
+        let pipeline = Pipeline::builder("all").rate_limiter(limiter()).bulkhead(bulkhead.clone());
         (pipeline.build().unwrap(), move || is_empty(&bulkhead))
     })
     .may_panic()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::testing::contract::{Contract, Law};
+use seawall::testing::contract::Contract;
 use seawall::*;
 
 use super::support::*;
@@ -56,8 +56,6 @@ async fn circuit_breaker_open() {
         (CircuitBreakerLayer::new(breaker), || true)
     })
     .refuses()
-    // It asks nothing of the service but to be a service, so it has no clone to put in its place.
-    .except(Law::CallSpendsReadiness)
     .check()
     .await;
 }
@@ -142,4 +140,37 @@ async fn time_limiter_of_zero() {
         .limits_time()
         .check()
         .await;
+}
+
+#[derive(Clone, Copy)]
+struct Limits {
+    permits: u32,
+    timeout: Duration,
+    algorithm: RateLimiterAlgorithm,
+}
+
+async fn check_rate_limiter(limits: Limits) {
+    Contract::new(|| {
+        let config = RateLimiterConfig::builder()
+            .limit_for_period(limits.permits)
+            .limit_refresh_period(ms(100))
+            .timeout(limits.timeout)
+            .algorithm(limits.algorithm);
+        let limiter = RateLimiter::new("limiter", config.build().unwrap());
+        (RateLimiterLayer::new(limiter.clone()), move || is_idle(&limiter))
+    })
+    .recovers_after(ms(100))
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_limiter() {
+    for algorithm in [RateLimiterAlgorithm::Cycles, RateLimiterAlgorithm::Semaphore] {
+        for permits in [1, 2, 50] {
+            for timeout in [Duration::ZERO, ms(100), ms(1_000)] {
+                check_rate_limiter(Limits { permits, timeout, algorithm }).await;
+            }
+        }
+    }
 }

@@ -18,11 +18,13 @@ async fn every_layer_takes_a_service_that_borrows_and_is_not_send() {
     check_local(&RetryLayer::new(retry.clone()), &calls).await;
     check_local(&TimeLimiterLayer::new(time_limiter(ms(10))), &calls).await;
     check_local(&layer, &calls).await;
+    check_local(&RateLimiterLayer::new(rate_limiter(1, ms(10))), &calls).await;
     check_local(&Pipeline::builder("none").build().unwrap(), &calls).await;
     let pipeline = Pipeline::builder("all")
         .deadline(ms(1_000))
         .retry(retry.clone())
         .circuit_breaker(breaker())
+        .rate_limiter(rate_limiter(10, ms(10)))
         .time_limiter(time_limiter(ms(100)))
         .bulkhead(bulkhead(1, ms(10)))
         .build()
@@ -32,9 +34,10 @@ async fn every_layer_takes_a_service_that_borrows_and_is_not_send() {
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(retry))
         .layer(CircuitBreakerLayer::new(breaker()))
+        .layer(RateLimiterLayer::new(rate_limiter(1, ms(10))))
         .layer(TimeLimiterLayer::new(time_limiter(ms(10))))
         .layer(layer)
         .layer(ErrorLayer);
     check_local(&stack, &calls).await;
-    assert_eq!(calls.get(), 9);
+    assert_eq!(calls.get(), 10);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::testing::contract::{Contract, Law};
+use seawall::testing::contract::Contract;
 use seawall::*;
 use tower::ServiceBuilder;
 
@@ -11,15 +11,17 @@ use super::support::*;
 /// All steps, and a look at all of them.
 fn pipeline(wait: Duration) -> (Pipeline, impl Fn() -> bool + Clone) {
     let (retry, budget) = retry(3, ms(20));
-    let bulkhead = bulkhead(1, wait);
+    let (bulkhead, limiter) = (bulkhead(1, wait), rate_limiter(1, ms(60_000)));
     let pipeline = Pipeline::builder("all")
         .deadline(ms(600_000))
         .retry(retry)
         .circuit_breaker(breaker())
+        .rate_limiter(limiter.clone())
         .time_limiter(time_limiter(ms(60_000)))
         .bulkhead(bulkhead.clone())
         .build();
-    (pipeline.unwrap(), move || is_empty(&bulkhead) && budget.in_flight() == (0, 0))
+    let is_free = move || is_empty(&bulkhead) && is_idle(&limiter) && budget.in_flight() == (0, 0);
+    (pipeline.unwrap(), is_free)
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,12 +93,24 @@ async fn pipeline_with_a_time_limiter() {
 
 #[tokio::test(start_paused = true)]
 async fn pipeline_with_a_deadline() {
-    Contract::new(|| {
-        (Pipeline::builder("one").deadline(ms(30_000)).build().unwrap(), || true)
-    })
-    .limits_time()
-    .check()
-    .await;
+    Contract::new(|| (Pipeline::builder("one").deadline(ms(30_000)).build().unwrap(), || true))
+        .limits_time()
+        .check()
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn pipeline_with_a_rate_limiter() {
+    for timeout in [Duration::ZERO, ms(100), ms(1_000)] {
+        Contract::new(|| {
+            let limiter = rate_limiter(1, timeout);
+            let pipeline = Pipeline::builder("one").rate_limiter(limiter.clone()).build().unwrap();
+            (pipeline, move || is_idle(&limiter))
+        })
+        .recovers_after(ms(100))
+        .check()
+        .await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,14 +155,17 @@ async fn stack_of_all() {
     for wait in [Duration::ZERO, ms(50), Duration::MAX] {
         Contract::new(|| {
             let (retry, budget) = retry(3, ms(20));
-            let bulkhead = bulkhead(1, wait);
+            let (bulkhead, limiter) = (bulkhead(1, wait), rate_limiter(1, ms(60_000)));
             let layer = ServiceBuilder::new()
                 .layer(RetryLayer::new(retry))
                 .layer(CircuitBreakerLayer::new(half_open_breaker()))
+                .layer(RateLimiterLayer::new(limiter.clone()))
                 .layer(TimeLimiterLayer::new(time_limiter(ms(60_000))))
                 .layer(BulkheadLayer::new(bulkhead.clone()))
                 .layer(ErrorLayer);
-            (layer, move || is_empty(&bulkhead) && budget.in_flight() == (0, 0))
+            let is_free =
+                move || is_empty(&bulkhead) && is_idle(&limiter) && budget.in_flight() == (0, 0);
+            (layer, is_free)
         })
         .limits_time()
         .check()
@@ -173,7 +190,8 @@ async fn bulkhead_over_bulkhead() {
 async fn retry_in_retry() {
     Contract::new(|| {
         let ((outer, all), (inner, some)) = (retry(2, ms(30)), retry(2, Duration::ZERO));
-        let layer = ServiceBuilder::new().layer(RetryLayer::new(outer)).layer(RetryLayer::new(inner));
+        let layer =
+            ServiceBuilder::new().layer(RetryLayer::new(outer)).layer(RetryLayer::new(inner));
         (layer, move || all.in_flight() == (0, 0) && some.in_flight() == (0, 0))
     })
     .check()
@@ -204,8 +222,6 @@ async fn open_circuit_in_a_retry() {
         (layer, move || budget.in_flight() == (0, 0))
     })
     .refuses()
-    // As it is with the circuit breaker alone.
-    .except(Law::CallSpendsReadiness)
     .check()
     .await;
 }

@@ -53,3 +53,18 @@ pub fn retry(attempts: u32, pause: Duration) -> (Retry, RetryBudget) {
         .build();
     (Retry::new("retry", config.unwrap()), budget)
 }
+
+pub fn rate_limiter(permits: u32, timeout: Duration) -> RateLimiter {
+    let config = RateLimiterConfig::builder()
+        .limit_for_period(permits)
+        .limit_refresh_period(ms(100))
+        .timeout(timeout)
+        .build();
+    RateLimiter::new("rate limiter", config.unwrap())
+}
+
+/// Is nothing taken ahead of time, and does nobody wait?
+pub fn is_idle(limiter: &RateLimiter) -> bool {
+    let metrics = limiter.metrics();
+    metrics.waiting == 0 && metrics.available_permissions >= 0
+}

@@ -5,10 +5,10 @@ use std::task::Poll;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::Rules;
 use super::law::Law;
 use super::probe::{Backend, Probe};
 use super::stage::{Caller, Signal, unbounded};
-use super::Rules;
 
 pub(super) async fn clones_carry_nothing<M, F, L, Q, Req, A, Res>(
     make: &M,
