@@ -180,6 +180,8 @@ where
                 match attempts.judge(&verdict, result.is_err(), repeat) {
                     Next::Done => {}
                     Next::Fail(rejected) => {
+                        drop(result);
+                        *this.permits = Permits::default();
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Next::Wait(pause) => {

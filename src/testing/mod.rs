@@ -1,4 +1,5 @@
-//! For tests: seawall's own, and those of your layers. Behind the feature `testing`.
+//! For tests: of your own layers, and of seawall itself.
 
+pub mod contract;
 #[doc(hidden)]
 pub mod cores;

@@ -63,7 +63,11 @@ where
                 self.inner = later.clone();
                 ResponseFuture::waiting(acquire, later, request, ends)
             }
-            Err(rejected) => ResponseFuture::refused(rejected, ends),
+            Err(rejected) => {
+                // The same goes for a refusal: nobody else may ever call this instance.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(rejected, ends)
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ impl<S, C, N> CircuitBreakerService<S, C, N> {
 
 impl<S, Req, C, N> Service<Req> for CircuitBreakerService<S, C, N>
 where
-    S: Service<Req>,
+    S: Service<Req> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>> + Clone,
     N: Ends<S::Response, Pending> + Clone,
@@ -51,7 +51,11 @@ where
                 self.classifier.clone(),
                 self.ends.clone(),
             ),
-            Err(rejected) => ResponseFuture::refused(rejected),
+            Err(rejected) => {
+                // What was made ready may hold a place that others wait for.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(rejected)
+            }
         }
     }
 }

@@ -53,7 +53,10 @@ where
                 self.inner = service.clone();
                 ResponseFuture::waiting(acquire, service, request, limiter, classifier)
             }
-            Err(rejected) => ResponseFuture::refused(rejected, limiter, classifier),
+            Err(rejected) => {
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(rejected, limiter, classifier)
+            }
         }
     }
 }

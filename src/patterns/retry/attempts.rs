@@ -88,10 +88,17 @@ impl Attempts {
         repeat: impl FnOnce() -> bool,
     ) -> Next {
         // A response that is ignored is a response all the same.
-        if verdict.is_success() || (!is_error && verdict.outcome() == Outcome::Ignored) {
-            return self.succeed();
+        let ignored = !is_error && verdict.outcome() == Outcome::Ignored;
+        let next = if verdict.is_success() || ignored {
+            self.succeed()
+        } else {
+            self.fail(verdict, is_error, repeat)
+        };
+        if !matches!(next, Next::Wait(_)) {
+            // The call is over, even if whoever counts it is not dropped yet.
+            self.share = None;
         }
-        self.fail(verdict, is_error, repeat)
+        next
     }
 
     fn succeed(&mut self) -> Next {

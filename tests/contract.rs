@@ -1,0 +1,10 @@
+//! The laws of `seawall::testing::contract` over every layer, and layers that break one law each.
+
+mod contract {
+    mod broken;
+    mod callbacks;
+    mod layers;
+    mod local;
+    mod stacks;
+    mod support;
+}
