@@ -125,8 +125,11 @@ impl Semaphore {
         let Some(place) = self.place(id) else { return Turn::Refused(None) };
         let waiter = &mut self.queue[place];
         if waiter.alarm <= time {
-            // Its turn was put off when the limit was lowered.
-            waiter.alarm = self.grid.start(waiter.turn.max(self.cycle + 1));
+            // Its turn was put off when the limit was lowered; the head's may be nearer than reckoned.
+            waiter.alarm = match place {
+                0 => self.end,
+                _ => self.grid.start(waiter.turn.max(self.cycle + 1)),
+            };
         }
         Turn::Pending(self.grid.instant(waiter.alarm))
     }
