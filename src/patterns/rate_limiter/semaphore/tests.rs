@@ -256,6 +256,26 @@ enum Step {
     SetLimit { limit: u32 },
 }
 
+/// Its turn was put off when the limit was lowered, and then came nearer as another left.
+#[test]
+fn the_head_looks_at_the_next_cycle_even_if_its_own_alarm_is_over() {
+    let (mut semaphore, start) = semaphore(1, 13, 0);
+    assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
+    let wait = |semaphore: &mut Semaphore, timeout| {
+        semaphore.set_timeout(ns(timeout));
+        queued(semaphore.acquire(start, 1, ANY))
+    };
+    let first = wait(&mut semaphore, 13);
+    wait(&mut semaphore, 26);
+    semaphore.set_limit(start, 2);
+    wait(&mut semaphore, 39);
+    let last = wait(&mut semaphore, 52);
+    semaphore.set_limit(start, 1);
+    semaphore.cancel(start, first);
+    assert_eq!(semaphore.poll(start + ns(26), last), Turn::Pending(start + ns(39)));
+    assert_eq!(semaphore.poll(start + ns(39), last), Turn::Granted);
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (prop_oneof![2 => Just(1), 1 => 1_u32..5], prop_oneof![Just(0), 0_u64..80])
