@@ -574,6 +574,28 @@ async fn only_those_who_are_served_are_woken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_looks_first_wakes_all_who_are_served_earlier_than_they_thought() {
+    for newcomer_looks in [false, true] {
+        let limiter = queue(1, ms(10), ms(1000));
+        limiter.try_acquire(1).unwrap();
+        let mut first = task::spawn(limiter.acquire(1));
+        let mut second = task::spawn(limiter.acquire(1));
+        assert_pending!(first.poll());
+        assert_pending!(second.poll());
+        limiter.change_limit_for_period(2).unwrap();
+        advance(ms(10)).await;
+        assert!(!second.is_woken(), "its own alarm is at 20 ms");
+        if newcomer_looks {
+            assert!(limiter.try_acquire(1).is_err());
+        } else {
+            assert_ready_ok!(first.poll());
+        }
+        assert!(second.is_woken());
+        assert_ready_ok!(second.poll());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_who_is_never_polled_again_does_not_hold_up_the_rest() {
     let limiter = queue(1, ms(10), ms(1000));
     limiter.try_acquire(1).unwrap();
