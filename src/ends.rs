@@ -35,8 +35,20 @@ pub trait Ends<R, G> {
     /// The response that carries the guard.
     type Out;
 
-    /// Ties `guard` to `response`; with none, only turns the type.
+    /// Is the call over already, with this head? Default: no.
+    fn is_over(&self, _response: &R) -> bool {
+        false
+    }
+
+    /// Ties `guard` to `response`. With none, because the call is over, only turns the type.
     fn attach(&self, response: R, guard: Option<G>) -> Self::Out;
+
+    /// Ties `guard` to `response`, or drops it if the call is over already.
+    #[inline]
+    fn hand_over(&self, response: R, guard: Option<G>) -> Self::Out {
+        let guard = guard.filter(|_| !self.is_over(&response));
+        self.attach(response, guard)
+    }
 }
 
 /// A call is over as soon as its response is there. Fits every response.
@@ -46,8 +58,13 @@ pub struct AtResponse;
 impl<R, G> Ends<R, G> for AtResponse {
     type Out = R;
 
-    fn attach(&self, response: R, guard: Option<G>) -> R {
-        drop(guard);
+    #[inline]
+    fn is_over(&self, _: &R) -> bool {
+        true
+    }
+
+    #[inline]
+    fn attach(&self, response: R, _: Option<G>) -> R {
         response
     }
 }

@@ -108,9 +108,12 @@ impl<B: fmt::Debug, G> fmt::Debug for GuardedBody<B, G> {
 impl<B: Body, G: Guard> Ends<Response<B>, G> for AtBodyEnd {
     type Out = Response<GuardedBody<B, G>>;
 
-    fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {
+    fn is_over(&self, response: &Response<B>) -> bool {
         // After a switch of protocols there is no body, and the connection has no end that counts.
-        let guard = guard.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS);
+        response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream()
+    }
+
+    fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {
         response.map(|body| GuardedBody::new(body, guard))
     }
 }

@@ -84,6 +84,7 @@ impl Steps {
         permits: &mut Permits,
         result: &Result<T, E>,
         verdict: &Verdict,
+        over: bool,
     ) -> (Option<Pending>, Option<TimeLimit>) {
         let time_limit = match (&self.time_limiter, permits.limit.take()) {
             (Some(limiter), Some(limit)) => limiter.record_head(result, limit),
@@ -92,7 +93,7 @@ impl Steps {
         if let Some(limiter) = &self.rate_limiter {
             limiter.on_verdict(verdict);
         }
-        let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict));
+        let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict, over));
         (pending, time_limit)
     }
 

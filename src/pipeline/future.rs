@@ -170,7 +170,8 @@ where
             };
 
             let verdict = classifier.classify(&result);
-            let (pending, time_limit) = steps.settle(this.permits, &result, &verdict);
+            let over = result.as_ref().map_or(true, |response| ends.is_over(response));
+            let (pending, time_limit) = steps.settle(this.permits, &result, &verdict, over);
             if let Some(attempts) = this.attempts {
                 let mut next = None;
                 let repeat = || {
@@ -199,14 +200,15 @@ where
                     }
                 }
             }
-            let held = Held {
+            let held = (!over).then(|| Held {
                 pending,
                 time_limit,
                 bulkhead: this.permits.bulkhead.take(),
                 deadline,
                 steps: steps.clone(),
-            };
-            let held = Some(held).filter(|held| !held.is_empty());
+            });
+            this.permits.bulkhead = None;
+            let held = held.filter(|held| !held.is_empty());
             return Poll::Ready(result.map(|response| ends.attach(response, held)));
         }
     }

@@ -12,12 +12,14 @@ use crate::http::GuardedBody;
 impl<G: Guard + Send + Sync + 'static> Ends<Response, G> for AtBodyEnd {
     type Out = Response;
 
+    fn is_over(&self, response: &Response) -> bool {
+        response.status() == StatusCode::SWITCHING_PROTOCOLS || response.content_length() == Some(0)
+    }
+
     fn attach(&self, response: Response, guard: Option<G>) -> Response {
-        let ended = response.content_length() == Some(0)
-            || response.status() == StatusCode::SWITCHING_PROTOCOLS;
         match guard {
-            Some(guard) if !ended => wrap(response, guard),
-            _ => response,
+            Some(guard) => wrap(response, guard),
+            None => response,
         }
     }
 }

@@ -107,7 +107,14 @@ impl<K> Outbox<K> {
         Self { wanted: true, first: None, rest: Vec::new() }
     }
 
+    /// Does anybody want what it would keep?
+    #[inline]
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.wanted
+    }
+
     /// Has it kept nothing?
+    #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.first.is_none()

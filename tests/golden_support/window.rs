@@ -102,7 +102,7 @@ impl Player for Alone {
                 match window {
                     Window::Count(window) => window.record(call),
                     Window::Time(window) => window.record(self.start + self.now, call),
-                }
+                };
                 true
             }
             ("advance", Window::Time(_)) => {

@@ -72,7 +72,7 @@ where
                 StateProj::Admitted { call, permit } => {
                     let response = ready!(call.poll(cx));
                     let permit = permit.take();
-                    return Poll::Ready(response.map(|it| this.ends.attach(it, permit)));
+                    return Poll::Ready(response.map(|it| this.ends.hand_over(it, permit)));
                 }
                 StateProj::Refused { rejected } => {
                     let rejected = rejected.take().expect("polled again after completion");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::State;
+use super::view::State;
 use crate::backoff::Backoff;
 use crate::outcome::Verdict;
 use crate::random::Random;

@@ -55,7 +55,8 @@ where
             StateProj::Admitted { call, permit, classifier, ends } => {
                 let result = ready!(call.poll(cx));
                 let verdict = classifier.classify(&result);
-                let pending = permit.take().and_then(|permit| permit.judge_head(&verdict));
+                let over = result.as_ref().map_or(true, |response| ends.is_over(response));
+                let pending = permit.take().and_then(|permit| permit.judge_head(&verdict, over));
                 Poll::Ready(result.map(|response| ends.attach(response, pending)))
             }
             StateProj::Refused { rejected } => {

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor};
 use super::shared::{Shared, Ticket};
-use super::state::{Core, Counters, Metrics, State};
+use super::state::Core;
+use super::view::{Counters, Metrics, State};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Cause, Classify, ResultClassifier, Verdict};
@@ -284,32 +285,36 @@ impl Permit {
 
     /// The call ended so.
     pub fn record(mut self, verdict: &Verdict) {
-        self.finish(verdict, self.ticket.elapsed(Instant::now()));
+        let now = Instant::now();
+        self.finish(verdict, now, self.ticket.elapsed(now));
     }
 
     /// The call ended so, after so much time by the caller's own measure.
     pub fn record_elapsed(mut self, verdict: &Verdict, elapsed: Duration) {
-        self.finish(verdict, elapsed);
+        self.finish(verdict, Instant::now(), elapsed);
     }
 
-    fn finish(&mut self, verdict: &Verdict, elapsed: Duration) {
+    #[inline]
+    fn finish(&mut self, verdict: &Verdict, now: Instant, elapsed: Duration) {
         let Some(shared) = &self.shared else { return };
         // The user's function comes first: if it panics, the permit is still whole and is released.
         let open = shared.transition_on_result(verdict);
         if let Some(shared) = self.shared.take() {
-            shared.record(&self.ticket, verdict, elapsed, open);
+            shared.record(&self.ticket, verdict, now, elapsed, open);
         }
     }
 
-    /// The head of the response is there and decides the call, but its body may still fail it.
-    pub(crate) fn judge_head(mut self, verdict: &Verdict) -> Option<Pending> {
-        let elapsed = self.ticket.elapsed(Instant::now());
-        let waits =
-            self.shared.as_ref().is_some_and(|shared| shared.waits_for_body(&self.ticket, verdict));
-        if waits {
+    /// The head of the response is there and decides the call, unless it is not over with that and
+    /// its body may still fail it.
+    #[inline]
+    pub(crate) fn judge_head(mut self, verdict: &Verdict, over: bool) -> Option<Pending> {
+        let now = Instant::now();
+        let elapsed = self.ticket.elapsed(now);
+        let waits = |shared: &Arc<Shared>| shared.waits_for_body(&self.ticket, verdict);
+        if !over && self.shared.as_ref().is_some_and(waits) {
             return Some(Pending { shared: self.shared.take(), ticket: self.ticket, elapsed });
         }
-        self.finish(verdict, elapsed);
+        self.finish(verdict, now, elapsed);
         None
     }
 }
@@ -339,7 +344,7 @@ impl Guard for Pending {
 impl Pending {
     fn finish(&mut self, verdict: &Verdict) {
         if let Some(shared) = self.shared.take() {
-            shared.record(&self.ticket, verdict, self.elapsed, None);
+            shared.record(&self.ticket, verdict, Instant::now(), self.elapsed, None);
         }
     }
 }

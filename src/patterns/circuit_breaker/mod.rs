@@ -79,6 +79,7 @@ mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+mod view;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod window;
 
@@ -88,4 +89,4 @@ pub use config::{
 pub use handle::{CircuitBreaker, IllegalTransition, Pending, Permit};
 pub use layer::CircuitBreakerLayer;
 pub use service::CircuitBreakerService;
-pub use state::{Counters, Metrics, State};
+pub use view::{Counters, Metrics, State};

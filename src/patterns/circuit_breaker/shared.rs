@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor, SliceAlignment};
 use super::driver::Driver;
-use super::state::{Core, Ending, Refusal, State, WaitWanted};
+use super::state::{Core, Ending, Refusal, WaitWanted};
+use super::view::State;
 use super::window::Slices;
 use crate::backoff::BackoffContext;
 use crate::deadline::Deadline;
@@ -94,6 +95,7 @@ impl Shared {
     }
 
     /// Changes the core, and then does outside the lock what that gives rise to.
+    #[inline]
     pub(super) fn apply<R>(
         self: &Arc<Self>,
         now: Instant,
@@ -113,15 +115,25 @@ impl Shared {
         }
         let timed = core.due().is_some();
         drop(core);
+        if moved || timed || !out.is_empty() {
+            self.follow_up(now, out, moved);
+        }
+        result
+    }
+
+    #[cold]
+    fn follow_up(self: &Arc<Self>, now: Instant, out: Outbox<CircuitBreakerEvent>, moved: bool) {
         self.send(out);
         if moved {
             drop(self.settled(now));
             self.driver.wake();
-        } else if timed {
+        } else {
             // The timer may have been set outside any runtime, or in one that is gone.
-            self.driver.ensure(self);
+            let timed = self.core.lock().due().is_some();
+            if timed {
+                self.driver.ensure(self);
+            }
         }
-        result
     }
 
     pub(super) fn next_due(self: &Arc<Self>) -> Option<Instant> {
@@ -175,27 +187,28 @@ impl Shared {
         if verdict.outcome() == Outcome::Ignored { None } else { decide(verdict) }
     }
 
+    #[inline]
     pub(crate) fn record(
         self: &Arc<Self>,
         ticket: &Ticket,
         verdict: &Verdict,
+        now: Instant,
         elapsed: Duration,
         open: Option<OpenFor>,
     ) {
+        let generation = ticket.generation;
         let cause = verdict.cause().unwrap_or(Cause::Other);
         let failure = match verdict.outcome() {
             Outcome::Success => None,
             Outcome::Failure => Some(cause),
             Outcome::Ignored => {
-                return self.apply(Instant::now(), |core, now, out| {
-                    core.ignore(now, ticket.generation, (elapsed, cause), out);
+                return self.apply(now, |core, now, out| {
+                    core.ignore(now, generation, (elapsed, cause), out);
                 });
             }
         };
         let ending = Ending { failure, elapsed, open };
-        self.apply(Instant::now(), |core, now, out| {
-            core.record(now, ticket.generation, ending, out);
-        });
+        self.apply(now, |core, now, out| core.record(now, generation, ending, out));
     }
 
     /// The caller gave the call up. One that had run for long was hung, and counts as failed.
@@ -209,7 +222,7 @@ impl Shared {
         let panicked = self.config.panic_is_failure && std::thread::panicking();
         if hung || late || panicked {
             let verdict = Verdict::failure(Cause::Cancelled);
-            self.record(ticket, &verdict, ticket.elapsed(now), None);
+            self.record(ticket, &verdict, now, ticket.elapsed(now), None);
         } else {
             self.apply(now, |core, now, out| core.release(now, ticket.generation, out));
         }

@@ -3,7 +3,6 @@
 //! The open wait is a user's function, so the core never calls it: [`Core::wanted`] says that one
 //! is needed, and the owner answers with [`Core::set_wait`]. Until then the circuit simply refuses.
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,93 +10,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor, SlidingWindow};
+use super::view::{Counters, Metrics, State};
 use super::window::{CountWindow, Measurement, Runs, Slices, TimeWindow, Totals};
 use crate::deadline::later;
 use crate::outcome::Cause;
 use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
-
-/// The state of a circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Calls pass and are counted.
-    Closed,
-    /// Calls are refused until the wait is over.
-    Open,
-    /// A few trial calls pass; their outcomes decide.
-    HalfOpen,
-    /// Calls are refused until the state is changed by hand.
-    ForcedOpen,
-    /// Calls pass and are not counted.
-    Disabled,
-    /// Calls pass and are counted, but the circuit never opens.
-    MetricsOnly,
-}
-
-impl State {
-    /// Can this state be left for `to` by hand?
-    #[must_use]
-    pub const fn can_go_to(self, to: Self) -> bool {
-        !matches!(
-            (self, to),
-            (Self::Closed, Self::HalfOpen) | (Self::MetricsOnly, Self::Open | Self::HalfOpen)
-        )
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half-open",
-            Self::ForcedOpen => "forced open",
-            Self::Disabled => "disabled",
-            Self::MetricsOnly => "metrics only",
-        })
-    }
-}
-
-/// A circuit breaker at one moment.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Metrics {
-    /// Failed calls in percent; −1 below the minimum number of calls.
-    pub failure_rate: f32,
-    /// Slow calls in percent; −1 below the minimum number of calls.
-    pub slow_call_rate: f32,
-    /// Calls in the window.
-    pub buffered_calls: u32,
-    /// Failed calls in the window, slow ones included.
-    pub failed_calls: u32,
-    /// Slow calls in the window, failed ones included.
-    pub slow_calls: u32,
-    /// Calls in the window that were slow and failed.
-    pub slow_failed_calls: u32,
-    /// Calls refused since the state was entered (an open state counts on from the one before).
-    pub not_permitted_calls: u64,
-}
-
-/// Everything that a circuit breaker ever saw; no transition and no reset touches these.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counters {
-    /// Calls that succeeded.
-    pub successful: u64,
-    /// Calls that failed.
-    pub failed: u64,
-    /// Calls, successful or failed, that were slow.
-    pub slow: u64,
-    /// Calls whose outcome counts nowhere.
-    pub ignored: u64,
-    /// Calls that were given up before an outcome, and too young to count as failed.
-    pub cancelled: u64,
-    /// Calls that were refused.
-    pub not_permitted: u64,
-    /// Outcomes that came after the state had changed, and so had no effect on it.
-    pub late: u64,
-    /// Changes of state.
-    pub transitions: u64,
-}
 
 /// Why a call was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,6 +152,7 @@ impl Core {
     }
 
     /// When the state changes by itself, if it does.
+    #[inline]
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         match self.mode {
@@ -272,6 +190,7 @@ impl Core {
     }
 
     /// Lets the timers fire that are due by now.
+    #[inline]
     pub fn tick(&mut self, now: Instant, out: &mut Outbox<Event>) {
         while let Some(due) = self.due().filter(|due| *due <= now) {
             // Not anew for an earlier moment: two threads may look by turns.
@@ -320,6 +239,7 @@ impl Core {
     }
 
     /// A call ended in a way that counts.
+    #[inline]
     pub fn record(
         &mut self,
         now: Instant,
@@ -330,16 +250,16 @@ impl Core {
         self.tick(now, out);
         let Ending { failure, elapsed, open } = ending;
         let slow = elapsed > self.config.slow_call_duration_threshold;
-        self.tell(
-            now,
-            match failure {
+        if out.is_wanted() {
+            let event = match failure {
                 Some(cause) => Event::Error { elapsed, cause },
                 None => Event::Success { elapsed },
-            },
-            out,
-        );
-        self.counters.successful += u64::from(failure.is_none());
-        self.counters.failed += u64::from(failure.is_some());
+            };
+            self.tell(now, event, out);
+        }
+        let failed = failure.is_some();
+        self.counters.successful += u64::from(!failed);
+        self.counters.failed += u64::from(failed);
         self.counters.slow += u64::from(slow);
         if generation != self.generation {
             self.counters.late += 1;
@@ -348,13 +268,18 @@ impl Core {
         if !matches!(self.mode, Mode::Closed | Mode::HalfOpen { .. } | Mode::MetricsOnly { .. }) {
             return;
         }
-        let call = Measurement { failed: failure.is_some(), slow, elapsed };
-        match &mut self.window {
+        let call = Measurement { failed, slow, elapsed };
+        let totals = match &mut self.window {
             Window::Count(window) => window.record(call),
             Window::Time(window) => window.record(now, call),
             Window::Runs(runs) => runs.record(call),
+        };
+        // Nothing failed and nothing was slow in the whole window of a closed circuit: the usual case
+        // needs no rate, for no threshold is zero.
+        let quiet = matches!(self.mode, Mode::Closed) && (totals.failed | totals.slow) == 0;
+        if !quiet {
+            self.judge(now, out);
         }
-        self.judge(now, out);
         if let (Mode::Closed, Some(open)) = (&self.mode, open) {
             self.go_open(now, Some(open), out);
         }

@@ -17,7 +17,8 @@ pub struct Measurement {
 
 impl Measurement {
     fn millis(&self) -> u64 {
-        u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX)
+        let whole = self.elapsed.as_secs().saturating_mul(1000);
+        whole.saturating_add(self.elapsed.subsec_millis().into())
     }
 }
 
@@ -97,32 +98,26 @@ impl CountWindow {
         }
     }
 
-    /// One in, and one out once the window is full.
-    pub fn record(&mut self, call: Measurement) {
-        let call = if self.durations.is_empty() {
-            Measurement { elapsed: Duration::ZERO, ..call }
-        } else {
-            call
-        };
-        let (word, shift) = (self.head / SLOTS_A_WORD, self.head % SLOTS_A_WORD * 2);
-        let word = &mut self.slots[word as usize];
-        if self.totals.calls == self.size {
-            let (failed, slow) = (*word >> shift & 1, *word >> shift >> 1 & 1);
-            self.totals.subtract(&Totals {
-                calls: 1,
-                failed: failed as u32,
-                slow: slow as u32,
-                slow_failed: (failed & slow) as u32,
-                millis: self.durations.get(self.head as usize).copied().unwrap_or(0),
-            });
-        }
-        let bits = u64::from(call.failed) | u64::from(call.slow) << 1;
-        *word = *word & !(0b11 << shift) | bits << shift;
+    /// One in, and one out once the window is full; a slot that was never filled takes nothing out.
+    #[inline]
+    pub fn record(&mut self, call: Measurement) -> Totals {
+        let (word, shift) = ((self.head / SLOTS_A_WORD) as usize, self.head % SLOTS_A_WORD * 2);
+        let new = u64::from(call.failed) | u64::from(call.slow) << 1;
+        let word = &mut self.slots[word];
+        let old = *word >> shift & 0b11;
+        *word ^= (old ^ new) << shift;
+
+        let totals = &mut self.totals;
+        totals.calls += u32::from(totals.calls < self.size);
+        totals.failed = totals.failed + (new & 1) as u32 - (old & 1) as u32;
+        totals.slow = totals.slow + (new >> 1) as u32 - (old >> 1) as u32;
+        totals.slow_failed = totals.slow_failed + u32::from(new == 0b11) - u32::from(old == 0b11);
         if let Some(slot) = self.durations.get_mut(self.head as usize) {
-            *slot = call.millis();
+            let gone = std::mem::replace(slot, call.millis());
+            totals.millis = totals.millis.saturating_sub(gone).saturating_add(*slot);
         }
-        self.totals.add(call);
         self.head = if self.head + 1 == self.size { 0 } else { self.head + 1 };
+        *totals
     }
 
     /// The sums.
@@ -173,15 +168,16 @@ impl TimeWindow {
     }
 
     /// Adds a call to the current slice.
-    pub fn record(&mut self, now: Instant, call: Measurement) {
+    #[inline]
+    pub fn record(&mut self, now: Instant, call: Measurement) -> Totals {
         self.advance(now);
         // Full to the brim: a sum that stopped counting could not be subtracted from.
-        if self.totals.calls == u32::MAX {
-            return;
+        if self.totals.calls < u32::MAX {
+            let head = self.index(self.head_second);
+            self.slices[head].add(call);
+            self.totals.add(call);
         }
-        let head = self.index(self.head_second);
-        self.slices[head].add(call);
-        self.totals.add(call);
+        self.totals
     }
 
     /// The sums as of now.
@@ -231,9 +227,10 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn record(&mut self, call: Measurement) {
+    pub(super) fn record(&mut self, call: Measurement) -> Totals {
         self.failed = if call.failed { self.failed.saturating_add(1) } else { 0 };
         self.slow = if call.slow { self.slow.saturating_add(1) } else { 0 };
+        self.totals()
     }
 
     pub(super) fn totals(&self) -> Totals {

@@ -43,7 +43,7 @@ where
         match ready!(this.call.poll(cx)) {
             Some(result) => {
                 let rest = this.limiter.record_head(&result, deadline);
-                Poll::Ready(result.map(|response| this.ends.attach(response, rest)))
+                Poll::Ready(result.map(|response| this.ends.hand_over(response, rest)))
             }
             None => Poll::Ready(Err(E::from_rejected(this.limiter.time_out()))),
         }
