@@ -767,7 +767,8 @@ fn it_can_live_in_a_static_and_needs_no_runtime_to_be_asked() {
 
 #[test]
 fn settings_out_of_range_are_refused() {
-    let key = |builder: seawall::RateLimiterConfigBuilder| builder.build().unwrap_err().key();
+    let key =
+        |builder: seawall::RateLimiterConfigBuilder| builder.build().unwrap_err().key().to_owned();
     let builder = RateLimiterConfig::builder;
     assert_eq!(key(builder().limit_for_period(0)), "limit_for_period");
     assert_eq!(key(builder().limit_refresh_period(Duration::ZERO)), "limit_refresh_period");

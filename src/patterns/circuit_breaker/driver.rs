@@ -22,7 +22,7 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the task unless it runs. Without a runtime there is none.
     pub(super) fn ensure(&self, shared: &Arc<Shared>) {
-        if !self.running.load(Ordering::Acquire)
+        if !self.runs()
             && let Ok(runtime) = Handle::try_current()
             && !self.running.swap(true, Ordering::AcqRel)
         {
@@ -30,9 +30,13 @@ impl Driver {
         }
     }
 
+    pub(super) fn runs(&self) -> bool {
+        self.running.load(Ordering::Acquire)
+    }
+
     /// The state has changed, and with it what is due.
     pub(super) fn wake(&self) {
-        if self.running.load(Ordering::Acquire) {
+        if self.runs() {
             self.changed.notify_one();
         }
     }

@@ -74,22 +74,25 @@ impl Shared {
 
     /// The core with all timers fired that are due, and with the open wait asked for.
     pub(super) fn settled(self: &Arc<Self>, now: Instant) -> MutexGuard<'_, Core> {
+        let mut watched = false;
         loop {
             let mut out = self.observers.outbox();
             let mut core = self.core.lock();
             core.tick(now, &mut out);
             let wanted = core.wanted();
             self.gate.store(gate(&core), Ordering::Release);
-            if out.is_empty() && wanted.is_none() {
-                if core.due().is_some() {
-                    self.driver.ensure(self);
-                }
+            let done = out.is_empty() && wanted.is_none();
+            if done && (watched || core.due().is_none() || self.driver.runs()) {
                 return core;
             }
             drop(core);
             self.send(out);
             if let Some(wanted) = wanted {
                 self.answer(wanted);
+            }
+            if done {
+                self.driver.ensure(self);
+                watched = true;
             }
         }
     }
