@@ -672,6 +672,18 @@ async fn waiting_does_not_hold_the_readiness_of_the_inner_service() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_hold_the_readiness_of_the_inner_service() {
+    let limiter = limiter(1, ms(10), ms(0));
+    let slot = ServiceBuilder::new()
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(service_fn(async |request: u32| Ok::<_, BoxError>(request)));
+    let mut limited = RateLimiterLayer::new(limiter.clone()).layer(slot.clone());
+    limiter.try_acquire(1).unwrap();
+    assert!(limited.ready().await.unwrap().call(1).await.is_err());
+    assert_eq!(assert_ready_ok!(task::spawn(slot.oneshot(2)).poll()), 2);
+}
+
 /// Counts its clones, and insists on being ready.
 struct Strict {
     ready: bool,
@@ -767,7 +779,8 @@ fn it_can_live_in_a_static_and_needs_no_runtime_to_be_asked() {
 
 #[test]
 fn settings_out_of_range_are_refused() {
-    let key = |builder: seawall::RateLimiterConfigBuilder| builder.build().unwrap_err().key();
+    let key =
+        |builder: seawall::RateLimiterConfigBuilder| builder.build().unwrap_err().key().to_owned();
     let builder = RateLimiterConfig::builder;
     assert_eq!(key(builder().limit_for_period(0)), "limit_for_period");
     assert_eq!(key(builder().limit_refresh_period(Duration::ZERO)), "limit_refresh_period");
