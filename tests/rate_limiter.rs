@@ -672,6 +672,18 @@ async fn waiting_does_not_hold_the_readiness_of_the_inner_service() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_refusal_does_not_hold_the_readiness_of_the_inner_service() {
+    let limiter = limiter(1, ms(10), ms(0));
+    let slot = ServiceBuilder::new()
+        .layer(ConcurrencyLimitLayer::new(1))
+        .service(service_fn(async |request: u32| Ok::<_, BoxError>(request)));
+    let mut limited = RateLimiterLayer::new(limiter.clone()).layer(slot.clone());
+    limiter.try_acquire(1).unwrap();
+    assert!(limited.ready().await.unwrap().call(1).await.is_err());
+    assert_eq!(assert_ready_ok!(task::spawn(slot.oneshot(2)).poll()), 2);
+}
+
 /// Counts its clones, and insists on being ready.
 struct Strict {
     ready: bool,

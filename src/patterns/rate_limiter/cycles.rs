@@ -47,6 +47,8 @@ pub struct Cycles {
     /// The cycle that the permissions are those of, and when it ends.
     cycle: u64,
     end: u64,
+    /// The same for a quick look: not after `end`, and earlier only if that is decades away.
+    ends: Instant,
     /// What is left of the cycle; negative once slots of later cycles are taken.
     permissions: i64,
     holes: Holes,
@@ -65,6 +67,7 @@ impl Cycles {
             timeout: nanos(timeout),
             cycle: 0,
             end: grid.start(1),
+            ends: grid.instant(grid.start(1)),
             permissions: limit.into(),
             holes: Holes::default(),
             generation: 0,
@@ -74,17 +77,20 @@ impl Cycles {
     /// Takes permissions, of cycles to come if need be.
     #[inline]
     pub fn reserve(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
-        let time = self.refresh(now);
         let wanted = i64::from(permits);
+        if now >= self.ends {
+            self.refresh(now);
+        }
         if wanted <= self.permissions && self.holes.is_empty() {
             self.permissions -= wanted;
             return Answer::Granted;
         }
-        self.reserve_ahead(time, permits, patience)
+        self.reserve_ahead(now, permits, patience)
     }
 
     #[cold]
-    fn reserve_ahead(&mut self, time: u64, permits: u32, patience: Patience) -> Answer<Claim> {
+    fn reserve_ahead(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
+        let time = self.grid.time(now);
         let (ready_cycle, line) = self.place(permits);
         let ready = if ready_cycle == self.cycle { time } else { self.grid.start(ready_cycle) };
         let wait = Duration::from_nanos(ready.saturating_sub(time));
@@ -248,7 +254,6 @@ impl Cycles {
 
     // ## Time
 
-    #[inline]
     fn refresh(&mut self, now: Instant) -> u64 {
         let time = self.grid.time(now);
         // A caller that read the clock before another one got the lock changes nothing.
@@ -264,6 +269,7 @@ impl Cycles {
         self.permissions = self.permissions.saturating_add(gain).min(self.limit.into());
         self.cycle = cycle;
         self.end = self.grid.start(cycle + 1);
+        self.ends = self.grid.instant(self.end);
         self.holes.before(cycle);
     }
 }

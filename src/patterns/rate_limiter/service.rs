@@ -54,6 +54,7 @@ where
                 ResponseFuture::waiting(acquire, service, request, limiter, classifier)
             }
             Err(rejected) => {
+                // Nobody will use what the ready instance holds.
                 self.inner = self.inner.clone();
                 ResponseFuture::refused(rejected, limiter, classifier)
             }
