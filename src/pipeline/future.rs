@@ -185,8 +185,10 @@ where
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Next::Wait(pause) => {
-                        // The response goes before its places do.
+                        // The response goes before its places do. The attempt's timer would only
+                        // wake the task in the midst of the pause.
                         drop(result);
+                        this.timer.set(None);
                         *this.permits = Permits::default();
                         let attempt = next.expect("there is an attempt for every wait");
                         this.phase.set(if pause.is_zero() {
