@@ -1,4 +1,5 @@
 //! The laws of `seawall::testing::contract` over every layer, and layers that break one law each.
+#![allow(unreachable_pub)]
 
 mod contract {
     mod broken;

@@ -15,6 +15,8 @@ use crate::patterns::time_limiter::TimeLimit;
 #[derive(Debug, Default)]
 pub(super) struct Permits {
     breaker: Option<Permit>,
+    /// Has the rate limiter let it pass? Only then does it learn how the attempt ended.
+    is_limited: bool,
     pub(super) bulkhead: Option<BulkheadPermit>,
     /// The limit of the attempt, once its time runs.
     pub(super) limit: Option<Deadline>,
@@ -56,6 +58,7 @@ impl Steps {
 
     /// The gates behind the rate limiter.
     pub(super) fn enter_limited(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
+        permits.is_limited = self.rate_limiter.is_some();
         if self.time_limiter.is_none() && self.bulkhead.is_none() {
             return Gate::Open;
         }
@@ -90,7 +93,7 @@ impl Steps {
             (Some(limiter), Some(limit)) => limiter.record_head(result, limit),
             _ => None,
         };
-        if let Some(limiter) = &self.rate_limiter {
+        if let Some(limiter) = self.rate_limiter.as_ref().filter(|_| permits.is_limited) {
             limiter.on_verdict(verdict);
         }
         let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict, over));

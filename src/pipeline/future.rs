@@ -110,9 +110,11 @@ where
         let mut this = self.project();
         let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
         let deadline = *this.deadline;
+        let _entered = Deadline::enter(deadline);
         loop {
-            let limit = this.permits.earliest(deadline);
-            let _entered = Deadline::enter(limit);
+            // Announced to the attempt alone: neither to the user's functions that judge it nor to the
+            // next attempt.
+            let limit = this.permits.limit.map(|limit| Deadline::enter(Some(limit)));
 
             // Either the attempt's result, or a gate that it has come to.
             let polled = match this.phase.as_mut().project() {
@@ -158,8 +160,8 @@ where
             let result = match polled {
                 Poll::Ready(result) => result,
                 Poll::Pending => {
-                    let Some(limit) = limit else { return Poll::Pending };
-                    if !has_passed(limit.instant(), this.timer.as_mut(), cx) {
+                    let Some(end) = this.permits.earliest(deadline) else { return Poll::Pending };
+                    if !has_passed(end.instant(), this.timer.as_mut(), cx) {
                         return Poll::Pending;
                     }
                     let rejected = steps.time_out(this.permits, deadline);
@@ -168,6 +170,7 @@ where
                     Err(S::Error::from_rejected(rejected))
                 }
             };
+            drop(limit);
 
             let verdict = classifier.classify(&result);
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
@@ -186,8 +189,10 @@ where
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Next::Wait(pause) => {
-                        // The response goes before its places do.
+                        // The response goes before its places do. The attempt's timer would only
+                        // wake the task in the midst of the pause.
                         drop(result);
+                        this.timer.set(None);
                         *this.permits = Permits::default();
                         let attempt = next.expect("there is an attempt for every wait");
                         this.phase.set(if pause.is_zero() {

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tower_layer::Layer;
@@ -14,13 +13,14 @@ use super::Fault;
 /// A service that borrows, is not `Send`, and answers with its request.
 #[derive(Clone, Debug)]
 pub struct Local<'a> {
-    calls: Rc<&'a Cell<u32>>,
+    // A shared `Cell` may not cross threads.
+    calls: &'a Cell<u32>,
 }
 
 /// The response future of [`Local`].
 #[derive(Debug)]
 pub struct LocalFuture<'a> {
-    calls: Rc<&'a Cell<u32>>,
+    calls: &'a Cell<u32>,
     request: u32,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Service<u32> for Local<'a> {
     }
 
     fn call(&mut self, request: u32) -> LocalFuture<'a> {
-        LocalFuture { calls: self.calls.clone(), request }
+        LocalFuture { calls: self.calls, request }
     }
 }
 
@@ -58,7 +58,7 @@ where
     L::Service: Service<u32>,
 {
     let before = calls.get();
-    let mut service = layer.layer(Local { calls: Rc::new(calls) });
+    let mut service = layer.layer(Local { calls });
     let ready = poll_fn(|cx| service.poll_ready(cx)).await;
     assert!(ready.is_ok(), "the layer is not ready although the service is");
     let answer = service.call(1).await;
