@@ -1,4 +1,4 @@
-//! A client with [reqwest](::reqwest)'s own verbs, whose calls go through a [`Pipeline`](crate::Pipeline).
+//! A client with reqwest's own verbs, whose calls go through a [`Pipeline`](crate::Pipeline).
 //!
 //! Moving over is one line, and the error type where errors are not boxed:
 //!

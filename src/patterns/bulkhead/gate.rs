@@ -344,11 +344,11 @@ mod tests {
                         gate.leave();
                         inside -= 1;
                     }
-                    Step::Check(n) if n < waiters.len() => {
-                        if gate.check(waiters[n], Waker::noop()) {
-                            waiters.remove(n);
-                            inside += 1;
-                        }
+                    Step::Check(n)
+                        if n < waiters.len() && gate.check(waiters[n], Waker::noop()) =>
+                    {
+                        waiters.remove(n);
+                        inside += 1;
                     }
                     Step::Abandon(n) if n < waiters.len() => gate.abandon(waiters.remove(n)),
                     Step::Withdraw(n) if n < waiters.len() => {
