@@ -52,6 +52,7 @@ impl Deadline {
     ///
     /// It is known while a future is polled, not in a task that was spawned: read it before and
     /// carry it there.
+    #[inline]
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.get()

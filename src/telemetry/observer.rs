@@ -44,6 +44,7 @@ pub(crate) struct Observers {
 
 impl Observers {
     /// Does anybody listen? An event is not built before this says so.
+    #[inline]
     pub(crate) fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }

@@ -114,6 +114,7 @@ impl CircuitBreaker {
     /// # Errors
     ///
     /// [`Rejected`] if the circuit refuses.
+    #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
         let ticket = self.shared.admit()?;
         Ok(Permit { shared: Some(self.shared.clone()), ticket })
@@ -274,6 +275,7 @@ pub struct Permit {
 
 impl Permit {
     /// The call succeeded.
+    #[inline]
     pub fn success(self) {
         self.record(&Verdict::success());
     }
@@ -284,6 +286,7 @@ impl Permit {
     }
 
     /// The call ended so.
+    #[inline]
     pub fn record(mut self, verdict: &Verdict) {
         let now = Instant::now();
         self.finish(verdict, now, self.ticket.elapsed(now));

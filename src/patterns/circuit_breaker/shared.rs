@@ -104,8 +104,16 @@ impl Shared {
         now: Instant,
         change: impl FnOnce(&mut Core, Instant, &mut Outbox<CircuitBreakerEvent>) -> R,
     ) -> R {
+        self.apply_to(self.core.lock(), now, change)
+    }
+
+    fn apply_to<'a, R>(
+        self: &'a Arc<Self>,
+        mut core: MutexGuard<'a, Core>,
+        now: Instant,
+        change: impl FnOnce(&mut Core, Instant, &mut Outbox<CircuitBreakerEvent>) -> R,
+    ) -> R {
         let mut out = self.observers.outbox();
-        let mut core = self.core.lock();
         if core.due().is_some_and(|due| due <= now) {
             drop(core);
             core = self.settled(now);
@@ -199,19 +207,36 @@ impl Shared {
         elapsed: Duration,
         open: Option<OpenFor>,
     ) {
+        let mut core = self.core.lock();
+        let plain = verdict.is_success() && open.is_none() && !self.observers.any();
+        if plain && core.record_plain_success(now, ticket.generation, elapsed) {
+            return;
+        }
+        self.record_in_full(core, ticket, verdict, now, elapsed, open);
+    }
+
+    fn record_in_full<'a>(
+        self: &'a Arc<Self>,
+        core: MutexGuard<'a, Core>,
+        ticket: &Ticket,
+        verdict: &Verdict,
+        now: Instant,
+        elapsed: Duration,
+        open: Option<OpenFor>,
+    ) {
         let generation = ticket.generation;
         let cause = verdict.cause().unwrap_or(Cause::Other);
         let failure = match verdict.outcome() {
             Outcome::Success => None,
             Outcome::Failure => Some(cause),
             Outcome::Ignored => {
-                return self.apply(now, |core, now, out| {
+                return self.apply_to(core, now, |core, now, out| {
                     core.ignore(now, generation, (elapsed, cause), out);
                 });
             }
         };
         let ending = Ending { failure, elapsed, open };
-        self.apply(now, |core, now, out| core.record(now, generation, ending, out));
+        self.apply_to(core, now, |core, now, out| core.record(now, generation, ending, out));
     }
 
     /// The caller gave the call up. One that had run for long was hung, and counts as failed.

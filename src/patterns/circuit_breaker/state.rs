@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor, SlidingWindow};
 use super::view::{Counters, Metrics, State};
-use super::window::{CountWindow, Measurement, Runs, Slices, TimeWindow, Totals};
+use super::window::{CountWindow, Measurement, Runs, Slices, TimeWindow, Totals, Window};
 use crate::deadline::later;
 use crate::outcome::Cause;
 use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
@@ -63,13 +63,6 @@ enum Until {
     Asked,
     /// Calls are refused up to and including this moment.
     At(Instant),
-}
-
-#[derive(Debug)]
-enum Window {
-    Count(CountWindow),
-    Time(TimeWindow),
-    Runs(Runs),
 }
 
 /// The state machine. See the module's text.
@@ -238,8 +231,25 @@ impl Core {
         Err(Refusal { state: self.state(), retry_after })
     }
 
-    /// A call ended in a way that counts.
+    /// The usual case in short: a success in time, in a closed circuit, with nothing but the like in
+    /// its window. It decides nothing, for no threshold is zero. Otherwise nothing is done but to say
+    /// so, and [`record`](Self::record) has to be called.
     #[inline]
+    pub fn record_plain_success(
+        &mut self,
+        now: Instant,
+        generation: u64,
+        elapsed: Duration,
+    ) -> bool {
+        let plain = generation == self.generation
+            && matches!(self.mode, Mode::Closed)
+            && elapsed <= self.config.slow_call_duration_threshold
+            && self.window.record_plain_success(now, elapsed);
+        self.counters.successful += u64::from(plain);
+        plain
+    }
+
+    /// A call ended in a way that counts.
     pub fn record(
         &mut self,
         now: Instant,
@@ -269,17 +279,8 @@ impl Core {
             return;
         }
         let call = Measurement { failed, slow, elapsed };
-        let totals = match &mut self.window {
-            Window::Count(window) => window.record(call),
-            Window::Time(window) => window.record(now, call),
-            Window::Runs(runs) => runs.record(call),
-        };
-        // Nothing failed and nothing was slow in the whole window of a closed circuit: the usual case
-        // needs no rate, for no threshold is zero.
-        let quiet = matches!(self.mode, Mode::Closed) && (totals.failed | totals.slow) == 0;
-        if !quiet {
-            self.judge(now, out);
-        }
+        let totals = self.window.record(now, call);
+        self.judge(now, totals, out);
         if let (Mode::Closed, Some(open)) = (&self.mode, open) {
             self.go_open(now, Some(open), out);
         }
@@ -317,8 +318,8 @@ impl Core {
     // ## Closed => Open, HalfOpen => (Open | Closed)
 
     /// Looks whether the call just recorded decides anything.
-    fn judge(&mut self, now: Instant, out: &mut Outbox<Event>) {
-        let (failure_rate, slow_rate) = self.rates(now);
+    fn judge(&mut self, now: Instant, totals: Totals, out: &mut Outbox<Event>) {
+        let (failure_rate, slow_rate) = self.rates(totals);
         if failure_rate < 0.0 {
             return;
         }
@@ -356,8 +357,7 @@ impl Core {
     }
 
     /// Both rates, or −1 for both below the minimum.
-    fn rates(&mut self, now: Instant) -> (f32, f32) {
-        let totals = self.totals(now);
+    fn rates(&self, totals: Totals) -> (f32, f32) {
         match self.window {
             // A run is judged by its length alone.
             Window::Runs(_) => {
@@ -373,18 +373,10 @@ impl Core {
         }
     }
 
-    fn totals(&mut self, now: Instant) -> Totals {
-        match &mut self.window {
-            Window::Count(window) => window.totals(),
-            Window::Time(window) => window.totals(now),
-            Window::Runs(runs) => runs.totals(),
-        }
-    }
-
     /// What the window holds now.
     pub fn metrics(&mut self, now: Instant) -> Metrics {
-        let totals = self.totals(now);
-        let (failure_rate, slow_call_rate) = self.rates(now);
+        let totals = self.window.totals(now);
+        let (failure_rate, slow_call_rate) = self.rates(totals);
         Metrics {
             failure_rate,
             slow_call_rate,

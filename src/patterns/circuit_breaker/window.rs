@@ -46,6 +46,11 @@ impl Totals {
         self.millis = self.millis.saturating_add(call.millis());
     }
 
+    /// Did nothing fail, and was nothing slow?
+    const fn is_plain(&self) -> bool {
+        self.failed | self.slow == 0
+    }
+
     fn subtract(&mut self, gone: &Self) {
         self.calls -= gone.calls;
         self.failed -= gone.failed;
@@ -120,6 +125,18 @@ impl CountWindow {
         *totals
     }
 
+    /// Records a success among nothing but successes, if that is what the window holds: then no slot
+    /// changes.
+    #[inline]
+    fn record_plain_success(&mut self) -> bool {
+        let plain = self.totals.is_plain() && self.durations.is_empty();
+        if plain {
+            self.totals.calls += u32::from(self.totals.calls < self.size);
+            self.head = if self.head + 1 == self.size { 0 } else { self.head + 1 };
+        }
+        plain
+    }
+
     /// The sums.
     #[must_use]
     pub const fn totals(&self) -> Totals {
@@ -180,6 +197,17 @@ impl TimeWindow {
         self.totals
     }
 
+    /// Records a success among nothing but successes, if that is what the window holds.
+    #[inline]
+    fn record_plain_success(&mut self, now: Instant, elapsed: Duration) -> bool {
+        self.advance(now);
+        let plain = self.totals.is_plain();
+        if plain {
+            self.record(now, Measurement { elapsed, ..Measurement::default() });
+        }
+        plain
+    }
+
     /// The sums as of now.
     pub fn totals(&mut self, now: Instant) -> Totals {
         self.advance(now);
@@ -215,6 +243,41 @@ impl TimeWindow {
             self.head_second = 0;
         } else {
             self.head_second = second;
+        }
+    }
+}
+
+/// The window of a circuit breaker, of either kind.
+#[derive(Debug)]
+pub(super) enum Window {
+    Count(CountWindow),
+    Time(TimeWindow),
+    Runs(Runs),
+}
+
+impl Window {
+    pub(super) fn record(&mut self, now: Instant, call: Measurement) -> Totals {
+        match self {
+            Self::Count(window) => window.record(call),
+            Self::Time(window) => window.record(now, call),
+            Self::Runs(runs) => runs.record(call),
+        }
+    }
+
+    #[inline]
+    pub(super) fn record_plain_success(&mut self, now: Instant, elapsed: Duration) -> bool {
+        match self {
+            Self::Count(window) => window.record_plain_success(),
+            Self::Time(window) => window.record_plain_success(now, elapsed),
+            Self::Runs(runs) => runs.totals().is_plain(),
+        }
+    }
+
+    pub(super) fn totals(&mut self, now: Instant) -> Totals {
+        match self {
+            Self::Count(window) => window.totals(),
+            Self::Time(window) => window.totals(now),
+            Self::Runs(runs) => runs.totals(),
         }
     }
 }
