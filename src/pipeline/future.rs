@@ -146,7 +146,7 @@ where
                 PhaseProj::Pausing { pause, attempt } => match pause.poll(cx) {
                     Poll::Ready(()) => {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter(this.permits, deadline);
+                        let gate = steps.enter_again(this.permits, deadline);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
@@ -195,7 +195,7 @@ where
                         *this.permits = Permits::default();
                         let attempt = next.expect("there is an attempt for every wait");
                         this.phase.set(if pause.is_zero() {
-                            let gate = steps.enter(this.permits, deadline);
+                            let gate = steps.enter_again(this.permits, deadline);
                             Phase::behind(gate, attempt, readying(this.service))
                         } else {
                             Phase::Pausing { pause: sleep(pause), attempt: Some(attempt) }

@@ -59,7 +59,8 @@ async fn call_unready<S: Service<u32>>(backend: &Backend<u32>, service: S) -> Op
 async fn differs_in_the_readiness_of_further_attempts() {
     let (backend, probe) = late();
     let time = limiter(ms(50));
-    let pipeline = Pipeline::builder("p").retry(retry()).time_limiter(time.clone()).build().unwrap();
+    let pipeline =
+        Pipeline::builder("p").retry(retry()).time_limiter(time.clone()).build().unwrap();
     let result = call_unready(&backend, ServiceBuilder::new().layer(pipeline).service(probe)).await;
     assert_eq!(result, Some(false));
     assert_eq!((time.metrics().error, time.metrics().timeout), (1, 1));
@@ -116,9 +117,8 @@ async fn differs_in_that_a_pipeline_ends_with_the_deadline_outside() {
     assert_eq!(circuit.metrics().failed_calls, 1);
 
     let circuit = breaker();
-    let stack = ServiceBuilder::new()
-        .layer(CircuitBreakerLayer::new(circuit.clone()))
-        .service_fn(hang);
+    let stack =
+        ServiceBuilder::new().layer(CircuitBreakerLayer::new(circuit.clone())).service_fn(hang);
     let call = Deadline::after(ms(20)).scope(stack.oneshot(1));
     assert!(timeout(ms(10_000), call).await.is_err());
     // Given up after its deadline, it counts as failed all the same.

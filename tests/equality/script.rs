@@ -250,8 +250,11 @@ fn rate() -> impl Strategy<Value = RateSettings> {
 }
 
 fn bulkhead() -> impl Strategy<Value = BulkheadSettings> {
-    (0..4_u32, ms(0..40), any::<bool>())
-        .prop_map(|(places, wait, fair)| BulkheadSettings { places, wait, fair })
+    (0..4_u32, ms(0..40), any::<bool>()).prop_map(|(places, wait, fair)| BulkheadSettings {
+        places,
+        wait,
+        fair,
+    })
 }
 
 fn settings() -> impl Strategy<Value = Settings> {

@@ -270,9 +270,11 @@ pub fn play(script: &Script, client: impl FnOnce(&Steps, Backend) -> Client) -> 
         }
         let backend = Backend::new(&script.attempts);
         let client = client(&steps, backend.clone());
-        let callers = script.callers.iter().enumerate().map(|(index, caller)| {
-            tokio::spawn(call(client.clone(), index, *caller, start))
-        });
+        let callers = script
+            .callers
+            .iter()
+            .enumerate()
+            .map(|(index, caller)| tokio::spawn(call(client.clone(), index, *caller, start)));
         let callers: Vec<_> = callers.collect();
         let mut ends = Vec::new();
         for caller in callers {

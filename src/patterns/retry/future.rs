@@ -97,7 +97,12 @@ where
                 }
                 StateProj::Waiting { pause, attempt } => {
                     ready!(pause.poll(cx));
-                    attempt.take()
+                    let attempt = attempt.take();
+                    assert!(attempt.is_some(), "polled again after completion");
+                    if let Some(rejected) = this.attempts.too_late() {
+                        return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                    }
+                    attempt
                 }
             };
             let attempt = attempt.expect("there is an attempt for every wait");
