@@ -57,10 +57,10 @@ async fn futures_are_send_and_small() {
         ("circuit breaker", added!(CircuitBreakerLayer::new(breaker)), 64),
         ("bulkhead", added!(BulkheadLayer::new(bulkhead)), 64),
         ("rate limiter", added!(RateLimiterLayer::new(rate)), 64),
-        ("time limiter", added!(TimeLimiterLayer::new(time)), 192),
-        ("retry", added!(RetryLayer::new(retry)), 320),
-        ("pipeline of all steps", added!(pipeline().flat()), 640),
-        ("stack of all steps", added!(stack), 1_024),
+        ("time limiter", added!(TimeLimiterLayer::new(time)), 160),
+        ("retry", added!(RetryLayer::new(retry)), 96),
+        ("pipeline of all steps", added!(pipeline().flat()), 352),
+        ("stack of all steps", added!(stack), 352),
     ];
     for (name, size, _) in sizes {
         println!("{name}: the service's future + {size} bytes");
