@@ -122,7 +122,19 @@ impl<E> From<Rejected> for Error<E> {
 /// An error type that can hold what seawall itself has to say.
 ///
 /// The only thing that a layer asks of the error of the service inside it. [`Error`] and a boxed
-/// error (`tower::BoxError`) have it; a client's own error gets it from [`ErrorLayer`].
+/// error (`tower::BoxError`) have it; a client's own error gets it from [`ErrorLayer`]. Without it a layer
+/// has no service to make:
+///
+/// ```compile_fail,E0277
+/// use seawall::{CircuitBreaker, CircuitBreakerLayer};
+/// use tower::{Service, ServiceBuilder, service_fn};
+///
+/// let client = service_fn(async |request: u32| Ok::<u32, std::num::ParseIntError>(request));
+/// let mut service = ServiceBuilder::new()
+///     .layer(CircuitBreakerLayer::new(CircuitBreaker::with_defaults("inventory")))
+///     .service(client);
+/// let _ = service.call(1);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot hold a rejection of seawall",
     label = "this error type has no place for `seawall::Rejected`",

@@ -37,9 +37,21 @@ pub(super) enum Gate {
 impl Steps {
     /// The first gates, up to where a wait may be needed.
     pub(super) fn enter(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
-        if deadline.is_some_and(|deadline| deadline.instant() <= Instant::now()) {
+        if has_passed(deadline) {
             return Gate::Shut(Rejected::new(self.name.clone(), Reason::DeadlinePassed));
         }
+        self.enter_in_time(permits, deadline)
+    }
+
+    /// The same for a further attempt. If it comes too late, a call was made all the same.
+    pub(super) fn enter_again(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
+        if has_passed(deadline) {
+            return Gate::Shut(Rejected::new(self.name.clone(), Reason::DeadlineExceeded));
+        }
+        self.enter_in_time(permits, deadline)
+    }
+
+    fn enter_in_time(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
         if let Some(breaker) = &self.circuit_breaker {
             match breaker.try_acquire() {
                 Ok(permit) => permits.breaker = Some(permit),
@@ -117,4 +129,8 @@ impl Permits {
     pub(super) fn earliest(&self, deadline: Option<Deadline>) -> Option<Deadline> {
         Deadline::earlier(deadline, self.limit)
     }
+}
+
+fn has_passed(deadline: Option<Deadline>) -> bool {
+    deadline.is_some_and(|deadline| deadline.instant() <= Instant::now())
 }

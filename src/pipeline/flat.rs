@@ -34,7 +34,7 @@ pub(super) struct MakeService<F>(pub(super) F);
 
 impl<F, Fut, T, E> Service<()> for MakeService<F>
 where
-    F: FnMut() -> Fut,
+    F: Fn() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
     type Response = T;

@@ -50,10 +50,11 @@ pin_project! {
     where
         S: Service<A>,
     {
-        Limited { #[pin] wait: rate_limiter::Acquire, attempt: Option<A> },
-        Queued { #[pin] wait: bulkhead::Acquire, attempt: Option<A> },
         Calling { #[pin] call: Oneshot<S, A> },
-        Pausing { #[pin] pause: Sleep, attempt: Option<A> },
+        // Boxed, so that a call that need not wait is no larger for those that do.
+        Limited { wait: Pin<Box<rate_limiter::Acquire>>, attempt: Option<A> },
+        Queued { wait: Pin<Box<bulkhead::Acquire>>, attempt: Option<A> },
+        Pausing { pause: Pin<Box<Sleep>>, attempt: Option<A> },
         Shut { rejected: Option<Rejected> },
     }
 }
@@ -63,8 +64,8 @@ impl<S: Service<A>, A> Phase<S, A> {
     fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
         match gate {
             Gate::Open => Self::Calling { call: call(attempt) },
-            Gate::Limited(wait) => Self::Limited { wait, attempt: Some(attempt) },
-            Gate::Queued(wait) => Self::Queued { wait, attempt: Some(attempt) },
+            Gate::Limited(wait) => Self::Limited { wait: Box::pin(wait), attempt: Some(attempt) },
+            Gate::Queued(wait) => Self::Queued { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
         }
     }
@@ -119,7 +120,7 @@ where
             // Either the attempt's result, or a gate that it has come to.
             let polled = match this.phase.as_mut().project() {
                 PhaseProj::Calling { call } => call.poll(cx),
-                PhaseProj::Limited { wait, attempt } => match wait.poll(cx) {
+                PhaseProj::Limited { wait, attempt } => match wait.as_mut().poll(cx) {
                     Poll::Ready(Ok(())) => {
                         let attempt = attempt.take().expect("an attempt waits");
                         let gate = steps.enter_limited(this.permits, deadline);
@@ -131,7 +132,7 @@ where
                     }
                     Poll::Pending => Poll::Pending,
                 },
-                PhaseProj::Queued { wait, attempt } => match wait.poll(cx) {
+                PhaseProj::Queued { wait, attempt } => match wait.as_mut().poll(cx) {
                     Poll::Ready(Ok(permit)) => {
                         let attempt = attempt.take().expect("an attempt waits");
                         this.permits.bulkhead = Some(permit);
@@ -143,10 +144,10 @@ where
                     }
                     Poll::Pending => Poll::Pending,
                 },
-                PhaseProj::Pausing { pause, attempt } => match pause.poll(cx) {
+                PhaseProj::Pausing { pause, attempt } => match pause.as_mut().poll(cx) {
                     Poll::Ready(()) => {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter(this.permits, deadline);
+                        let gate = steps.enter_again(this.permits, deadline);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
@@ -196,10 +197,10 @@ where
                         *this.permits = Permits::default();
                         let attempt = next.expect("there is an attempt for every wait");
                         this.phase.set(if pause.is_zero() {
-                            let gate = steps.enter(this.permits, deadline);
+                            let gate = steps.enter_again(this.permits, deadline);
                             Phase::behind(gate, attempt, readying(this.service))
                         } else {
-                            Phase::Pausing { pause: sleep(pause), attempt: Some(attempt) }
+                            Phase::Pausing { pause: Box::pin(sleep(pause)), attempt: Some(attempt) }
                         });
                         continue;
                     }

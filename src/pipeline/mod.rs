@@ -15,7 +15,14 @@
 //!
 //! From the retry inwards this is Resilience4j's default order. Any step may be left out. For another
 //! order put single layers together; they behave the same, for the pipeline is the same state machines in one
-//! future, with one body wrapped at most once.
+//! future, with one body wrapped at most once. It differs from its steps as layers in this:
+//!
+//! - It ends with the [`Deadline`](crate::Deadline) that it is called under, and begins nothing after it. A single layer
+//!   only heeds a deadline when it would have to wait.
+//! - A further attempt passes the gates first and waits for the service to be ready after that, within
+//!   the attempt's limit. A refusal does not wait for the service.
+//! - An attempt's place in the bulkhead is free once every step has judged the attempt; of the events of
+//!   one moment, those of the bulkhead come last.
 //!
 //! # Wrong compositions
 //!
@@ -166,7 +173,7 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, F, Fut, T, E>
     where
         C: Classify<Result<T, Error<E>>> + Clone,
-        F: FnMut() -> Fut + Clone,
+        F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
     {
         let pipeline = Pipeline {

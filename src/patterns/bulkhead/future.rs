@@ -12,7 +12,6 @@ use super::Acquire;
 use super::BulkheadPermit;
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
-use crate::patterns::oneshot::Oneshot;
 
 pin_project! {
     /// The response future of [`BulkheadService`](super::BulkheadService).
@@ -27,21 +26,56 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<S: Service<Req>, Req> {
-        Waiting { #[pin] acquire: Acquire, call: Option<(S, Req)> },
         // The call is dropped before its place is given back.
-        Admitted { #[pin] call: Oneshot<S, Req>, permit: Option<BulkheadPermit> },
+        Admitted { #[pin] call: S::Future, permit: Option<BulkheadPermit> },
+        // Boxed, so that a call that need not wait is no larger for those that do.
+        Waiting { waiting: Pin<Box<Waiting<S, Req>>> },
         Refused { rejected: Option<Rejected> },
+    }
+}
+
+pin_project! {
+    // Dropped, it leaves the line, or gives up its readiness first and its place then.
+    struct Waiting<S, Req> {
+        #[pin]
+        acquire: Option<Acquire>,
+        service: S,
+        request: Option<Req>,
+        permit: Option<BulkheadPermit>,
+    }
+}
+
+impl<S: Service<Req>, Req> Waiting<S, Req> {
+    /// Waits for the place, then for the service, and then makes the call.
+    fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(S::Future, Option<BulkheadPermit>), S::Error>>
+    where
+        S::Error: FromRejected,
+    {
+        let mut this = self.project();
+        if let Some(acquire) = this.acquire.as_mut().as_pin_mut() {
+            *this.permit = Some(ready!(acquire.poll(cx)).map_err(S::Error::from_rejected)?);
+            this.acquire.set(None);
+        }
+        let ready = ready!(this.service.poll_ready(cx));
+        let (request, permit) = (this.request.take(), this.permit.take());
+        let request = request.expect("polled again after completion");
+        ready?;
+        Poll::Ready(Ok((this.service.call(request), permit)))
     }
 }
 
 impl<S: Service<Req>, Req, N> ResponseFuture<S, Req, N> {
     pub(super) const fn admitted(call: S::Future, permit: BulkheadPermit, ends: N) -> Self {
-        let call = Oneshot::calling(call);
         Self { state: State::Admitted { call, permit: Some(permit) }, ends }
     }
 
-    pub(super) const fn waiting(acquire: Acquire, service: S, request: Req, ends: N) -> Self {
-        Self { state: State::Waiting { acquire, call: Some((service, request)) }, ends }
+    pub(super) fn waiting(acquire: Acquire, service: S, request: Req, ends: N) -> Self {
+        let (acquire, request) = (Some(acquire), Some(request));
+        let waiting = Box::pin(Waiting { acquire, service, request, permit: None });
+        Self { state: State::Waiting { waiting }, ends }
     }
 
     pub(super) const fn refused(rejected: Rejected, ends: N) -> Self {
@@ -60,26 +94,21 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let next = match this.state.as_mut().project() {
-                StateProj::Waiting { acquire, call } => match ready!(acquire.poll(cx)) {
-                    Ok(permit) => {
-                        let (service, request) = call.take().expect("it is taken only here");
-                        let call = Oneshot::readying(service, request);
-                        State::Admitted { call, permit: Some(permit) }
-                    }
-                    Err(rejected) => State::Refused { rejected: Some(rejected) },
-                },
+            match this.state.as_mut().project() {
                 StateProj::Admitted { call, permit } => {
                     let response = ready!(call.poll(cx));
                     let permit = permit.take();
                     return Poll::Ready(response.map(|it| this.ends.hand_over(it, permit)));
                 }
+                StateProj::Waiting { waiting } => {
+                    let (call, permit) = ready!(waiting.as_mut().poll(cx))?;
+                    this.state.set(State::Admitted { call, permit });
+                }
                 StateProj::Refused { rejected } => {
                     let rejected = rejected.take().expect("polled again after completion");
                     return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                 }
-            };
-            this.state.set(next);
+            }
         }
     }
 }

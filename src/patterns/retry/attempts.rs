@@ -79,6 +79,14 @@ impl Attempts {
         self.failed
     }
 
+    /// A pause is over. A timer is coarse: if the deadline has passed meanwhile, the call is over.
+    pub(super) fn too_late(&mut self) -> Option<Rejected> {
+        self.deadline.filter(|deadline| deadline.instant() <= Instant::now())?;
+        self.give_up();
+        self.share = None;
+        Some(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
+    }
+
     /// The questions in their order; see the module's text. `repeat` makes the next attempt ready.
     #[inline]
     pub(crate) fn judge(

@@ -40,7 +40,8 @@ pin_project! {
         S: Service<A>,
     {
         Attempting { #[pin] call: Oneshot<S, A> },
-        Waiting { #[pin] pause: Sleep, attempt: Option<A> },
+        // Boxed, so that a call that succeeds at once is no larger for those that do not.
+        Waiting { pause: Pin<Box<Sleep>>, attempt: Option<A> },
     }
 }
 
@@ -90,14 +91,20 @@ where
                         }
                         Next::Wait(pause) if pause.is_zero() => attempt,
                         Next::Wait(pause) => {
-                            this.state.set(State::Waiting { pause: sleep(pause), attempt });
+                            this.state
+                                .set(State::Waiting { pause: Box::pin(sleep(pause)), attempt });
                             continue;
                         }
                     }
                 }
                 StateProj::Waiting { pause, attempt } => {
-                    ready!(pause.poll(cx));
-                    attempt.take()
+                    ready!(pause.as_mut().poll(cx));
+                    let attempt = attempt.take();
+                    assert!(attempt.is_some(), "polled again after completion");
+                    if let Some(rejected) = this.attempts.too_late() {
+                        return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                    }
+                    attempt
                 }
             };
             let attempt = attempt.expect("there is an attempt for every wait");

@@ -161,6 +161,9 @@ impl Retry {
                         drop(result);
                         if !pause.is_zero() {
                             sleep(pause).await;
+                            if let Some(rejected) = attempts.too_late() {
+                                return Err(E::from_rejected(rejected));
+                            }
                         }
                     }
                 }

@@ -10,6 +10,35 @@ use crate::replay::CloneRequest;
 ///
 /// `C` judges what an attempt ends with, `R` makes the attempts out of the request; the defaults take
 /// any `Err` for a failure and clone the request. Over HTTP both come with [`http`](Self::http).
+///
+/// A request that cannot be made twice needs a [`Replay`](crate::Replay) that says what to do; this does not compile:
+///
+/// ```compile_fail,E0277
+/// use seawall::{ErrorLayer, Retry, RetryLayer};
+/// use tower::{Service, ServiceBuilder, service_fn};
+///
+/// struct Once;
+/// let client = service_fn(async |_: Once| Ok::<u32, std::io::Error>(42));
+/// let mut service = ServiceBuilder::new()
+///     .layer(RetryLayer::new(Retry::with_defaults("inventory")))
+///     .layer(ErrorLayer)
+///     .service(client);
+/// let _ = service.call(Once);
+/// ```
+///
+/// This does, and makes each call once:
+///
+/// ```
+/// # use seawall::{ErrorLayer, Retry, RetryLayer};
+/// # use tower::{Service, ServiceBuilder, service_fn};
+/// # struct Once;
+/// # let client = service_fn(async |_: Once| Ok::<u32, std::io::Error>(42));
+/// let mut service = ServiceBuilder::new()
+///     .layer(RetryLayer::new(Retry::with_defaults("inventory")).replay(seawall::NoReplay))
+///     .layer(ErrorLayer)
+///     .service(client);
+/// let _ = service.call(Once);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RetryLayer<C = ResultClassifier, R = CloneRequest> {
     retry: Retry,
