@@ -14,7 +14,7 @@ use crate::scenario::{Kind, Scenario};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long "slow" may take for one attempt, and how many it gets.
-pub(crate) const SLOW_TIMEOUT: Duration = Duration::from_millis(400);
+pub(crate) const SLOW_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) const SLOW_ATTEMPTS: u32 = 2;
 
 /// What `--bare` and `--without` ask for.
@@ -71,7 +71,7 @@ pub(crate) fn pipeline(
             .bulkhead(
                 BulkheadConfig::builder()
                     .max_concurrent_calls(10)
-                    .max_wait(Duration::from_millis(250)),
+                    .max_wait(Duration::from_millis(350)),
             ),
         // Is well or dead: five failures in a row say which.
         Kind::Dying => safe.circuit_breaker(

@@ -97,17 +97,19 @@ impl Report {
             println!(
                 "\n{}",
                 self.ink.dim(&format!(
-                    "{:24}{:>5}{:>7}{:>9}{:>7}{:>6}{:>6}{:>9}   {:>15}  {:>15}",
+                    "{:26}{:>5}{:>7}{:>9}{:>9}{:>6}{:>6}{:>9}{:>10}{:>9}{:>10}{:>9}",
                     "",
                     "ok",
                     "failed",
                     "timeout",
-                    "retry",
+                    "retries",
                     "open",
                     "full",
                     "limited",
-                    "p50/p99 seawall",
-                    "p50/p99 bare"
+                    "p50",
+                    "p99",
+                    "bare p50",
+                    "p99"
                 ))
             );
         }
@@ -118,7 +120,7 @@ impl Report {
             let retries = lane.retries.load(Relaxed);
             let fresh = retries - std::mem::replace(&mut self.retries[n], retries);
             println!(
-                "{:>5} {:8}{}{:>5}{:>7}{:>9}{:>7}{:>6}{:>6}{:>9}   {:>15}  {:>15}",
+                "{:>5}  {:8} {}{:>5}{:>7}{:>9}{:>9}{:>6}{:>6}{:>9}{}{}",
                 if n == 0 { format!("{}s", until.as_secs()) } else { String::new() },
                 lane.server.kind,
                 self.breaker(lane),
@@ -221,10 +223,10 @@ impl Waits {
 
 fn quantiles(calls: &[Call]) -> String {
     if calls.is_empty() {
-        return "–".into();
+        return format!("{:>10}{:>9}", "·", "·");
     }
     let waits = Waits::of(calls);
-    format!("{} {:>8}", span(waits.quantile(0.5)), span(waits.quantile(0.99)))
+    format!("{:>10}{:>9}", span(waits.quantile(0.5)), span(waits.quantile(0.99)))
 }
 
 /// Zeros would hide what matters.

@@ -59,7 +59,7 @@ fn bulkhead(lane: &Lane) -> Judgement {
     let peak = lane.server.seen.peak.load(Relaxed);
     Judgement {
         step: "bulkhead",
-        claim: format!("slow worked on at most {peak} requests at once (capacity: {CAPACITY})"),
+        claim: format!("slow had to work on {peak} requests at once (capacity: {CAPACITY})"),
         holds: peak <= CAPACITY,
     }
 }
@@ -71,11 +71,7 @@ fn time_limiter(lane: &Lane) -> Judgement {
     let worst = lane.calls.lock().unwrap().iter().map(|call| call.wait).max().unwrap_or_default();
     Judgement {
         step: "time-limiter",
-        claim: format!(
-            "nobody waited longer than {} for slow (allowed: {})",
-            span(worst),
-            span(most)
-        ),
+        claim: format!("the longest wait for slow was {} (allowed: {})", span(worst), span(most)),
         holds: worst <= most,
     }
 }
