@@ -54,20 +54,27 @@ async fn main() -> ExitCode {
 
 /// Was everything protected that is judged?
 async fn run(Arguments { seconds, seed, protection }: Arguments) -> Result<bool, BoxError> {
-    // reqwest is built here without a TLS provider of its own.
+    // reqwest comes without a TLS provider here, and wants one even for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let never = reqwest::retry::never();
+    let client = reqwest::Client::builder().no_proxy().retry(never).build()?;
 
     let scenario = Scenario {
         start: Instant::now() + Duration::from_millis(100),
         length: Duration::from_secs(seconds),
     };
-    let judged = lanes(scenario, protection, seed).await?;
-    let control = lanes(scenario, Protection::Bare, seed).await?;
+    let judged = lanes(scenario, protection, seed, &client).await?;
+    // Against what it is compared: the same calls to the same servers, without seawall.
+    let control = match protection {
+        Protection::Bare => judged.clone(),
+        _ => lanes(scenario, Protection::Bare, seed, &client).await?,
+    };
     let mut report = Report::new(scenario, judged.clone(), control.clone());
     report.header(protection);
 
     let mut traffic = JoinSet::new();
-    for lane in judged.iter().chain(&control) {
+    let bare = control.iter().filter(|_| protection != Protection::Bare);
+    for lane in judged.iter().chain(bare) {
         traffic.spawn(lane.clone().drive(scenario, Random::seeded(seed)));
     }
     for second in (1..=seconds).map(Duration::from_secs) {
@@ -86,10 +93,11 @@ async fn lanes(
     scenario: Scenario,
     protection: Protection,
     seed: u64,
+    client: &reqwest::Client,
 ) -> Result<Vec<Arc<Lane>>, BoxError> {
     let mut lanes = Vec::new();
     for kind in Kind::ALL {
-        lanes.push(Lane::open(kind, scenario, protection, seed).await?);
+        lanes.push(Lane::open(kind, scenario, protection, seed, &client).await?);
     }
     Ok(lanes)
 }

@@ -11,10 +11,10 @@ use seawall::{
 use crate::scenario::{Kind, Scenario};
 
 /// How long any call may take as a whole, with and without seawall.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
 /// How long "slow" may take for one attempt, and how many it gets.
-pub(crate) const SLOW_TIMEOUT: Duration = Duration::from_millis(400);
+pub(crate) const SLOW_TIMEOUT: Duration = Duration::from_millis(500);
 pub(crate) const SLOW_ATTEMPTS: u32 = 2;
 
 /// What `--bare` and `--without` ask for.
@@ -31,7 +31,7 @@ pub(crate) fn pipeline(
     scenario: Scenario,
     without: Option<Step>,
 ) -> Result<HttpPipeline, ConfigError> {
-    let attempt = if kind == Kind::Slow { SLOW_TIMEOUT } else { Duration::from_secs(1) };
+    let attempt = if kind == Kind::Slow { SLOW_TIMEOUT } else { Duration::from_secs(2) };
     let safe = Pipeline::http(kind.name())
         .deadline(PATIENCE)
         .time_limiter(TimeLimiterConfig::builder().timeout(attempt));
@@ -39,7 +39,7 @@ pub(crate) fn pipeline(
     let open_wait = Backoff::exponential(scenario.part(0.3), 2.0).capped(scenario.part(1.0));
 
     let pipeline = match kind {
-        // Has a quota of 50 calls in half a second. Bursts are spread out to 30.
+        // Has a quota of 60 calls in half a second. Bursts are spread out to 30.
         Kind::Healthy => safe.rate_limiter(
             RateLimiterConfig::builder()
                 .limit_for_period(3)
@@ -71,15 +71,17 @@ pub(crate) fn pipeline(
             .bulkhead(
                 BulkheadConfig::builder()
                     .max_concurrent_calls(10)
-                    .max_wait(Duration::from_millis(250)),
+                    .max_wait(Duration::from_millis(350)),
             ),
-        // Is well or dead: five failures in a row say which.
-        Kind::Dying => safe.circuit_breaker(
-            CircuitBreakerConfig::builder()
-                .sliding_window(SlidingWindow::Consecutive(5))
-                .permitted_calls_in_half_open(2)
-                .open_wait(open_wait),
-        ),
+        // Is well or dead: five failures in a row say which, of ten calls at once.
+        Kind::Dying => safe
+            .circuit_breaker(
+                CircuitBreakerConfig::builder()
+                    .sliding_window(SlidingWindow::Consecutive(5))
+                    .permitted_calls_in_half_open(2)
+                    .open_wait(open_wait),
+            )
+            .bulkhead(BulkheadConfig::builder().max_concurrent_calls(10)),
     };
     match without {
         Some(step) => pipeline.without(step).build(),

@@ -78,7 +78,7 @@ impl Report {
             ))
         );
         println!(
-            "  healthy  grants 50 requests in half a second, and gets bursts of 90  (rate limiter)"
+            "  healthy  grants 60 requests in half a second, and gets bursts of 90  (rate limiter)"
         );
         println!("  flaky    answers 20 % with 503 and resets 10 % of the connections    (retry)");
         println!(
@@ -86,7 +86,9 @@ impl Report {
         );
         println!("  dying    is dead from {death:47}(circuit breaker)");
         println!(
-            "Each call is made twice: with seawall, and bare to an identical copy of the server."
+            "Each call is made twice: with seawall, and bare to an identical copy of the server. Told every\n\
+             second: calls made (ok, failed, timeout), attempts repeated (retries), calls refused (open,\n\
+             full, limited), and how long callers waited, whatever came of it (p50, p99)."
         );
     }
 
@@ -94,44 +96,34 @@ impl Report {
     pub(crate) fn second(&mut self, until: Duration) {
         let from = until.saturating_sub(Duration::from_secs(1));
         if from.as_secs().is_multiple_of(5) {
-            println!(
-                "\n{}",
-                self.ink.dim(&format!(
-                    "{:24}{:>5}{:>7}{:>9}{:>7}{:>6}{:>6}{:>9}   {:>15}  {:>15}",
-                    "",
-                    "ok",
-                    "failed",
-                    "timeout",
-                    "retry",
-                    "open",
-                    "full",
-                    "limited",
-                    "p50/p99 seawall",
-                    "p50/p99 bare"
-                ))
-            );
+            let headings = [
+                "ok", "failed", "timeout", "retries", "open", "full", "limited", "p50", "p99",
+                "bare p50", "p99",
+            ];
+            println!("\n{:26}{}", "", self.ink.dim(&row(headings.map(String::from))));
         }
         for (n, (lane, bare)) in self.judged.iter().zip(&self.control).enumerate() {
             let calls = ended(lane, from, until);
-            let count =
-                |outcome| tally(calls.iter().filter(|call| call.outcome == outcome).count());
+            let of = |outcome| tally(calls.iter().filter(|call| call.outcome == outcome).count());
             let retries = lane.retries.load(Relaxed);
             let fresh = retries - std::mem::replace(&mut self.retries[n], retries);
-            println!(
-                "{:>5} {:8}{}{:>5}{:>7}{:>9}{:>7}{:>6}{:>6}{:>9}   {:>15}  {:>15}",
-                if n == 0 { format!("{}s", until.as_secs()) } else { String::new() },
-                lane.server.kind,
-                self.breaker(lane),
-                count(Outcome::Ok),
-                count(Outcome::Failed),
-                count(Outcome::TimedOut),
+            let [p50, p99] = quantiles(&calls);
+            let [bare_p50, bare_p99] = quantiles(&ended(bare, from, until));
+            let cells = [
+                of(Outcome::Ok),
+                of(Outcome::Failed),
+                of(Outcome::TimedOut),
                 tally(fresh),
-                count(Outcome::Open),
-                count(Outcome::Full),
-                count(Outcome::Limited),
-                quantiles(&calls),
-                quantiles(&ended(bare, from, until)),
-            );
+                of(Outcome::Open),
+                of(Outcome::Full),
+                of(Outcome::Limited),
+                p50,
+                p99,
+                bare_p50,
+                bare_p99,
+            ];
+            let time = if n == 0 { format!("{}s", until.as_secs()) } else { String::new() };
+            println!("{time:>5}  {:8} {}{}", lane.server.kind, self.breaker(lane), row(cells));
         }
     }
 
@@ -149,17 +141,18 @@ impl Report {
 
     pub(crate) fn summary(&self, judgements: &[Judgement]) {
         println!("\n{}", self.ink.bold("summary"));
-        println!(
-            "{}",
-            self.ink.dim(&format!(
-                "{:9}{:14}{:>6}{:>9}{:>9}{:>9}{:>9}{:>24}",
-                "", "", "calls", "ok", "p50", "p99", "worst", "requests to the server"
-            ))
+        let headings = format!(
+            "{:23}{:>6}{:>9}{:>9}{:>9}{:>9}   requests to the server",
+            "", "calls", "ok", "p50", "p99", "worst"
         );
+        println!("{}", self.ink.dim(&headings));
         for (lane, bare) in self.judged.iter().zip(&self.control) {
-            let judged = if lane.pipeline.is_some() { "with seawall" } else { "judged, bare" };
-            self.line(lane.server.kind.name(), judged, lane);
-            self.line("", "bare", bare);
+            if lane.pipeline.is_some() {
+                summarize(lane.server.kind.name(), "with seawall", lane);
+                summarize("", "bare", bare);
+            } else {
+                summarize(lane.server.kind.name(), "bare", lane);
+            }
         }
         println!();
         for Judgement { step, claim, holds } in judgements {
@@ -174,27 +167,28 @@ impl Report {
             })
         );
     }
+}
 
-    fn line(&self, server: &str, side: &str, lane: &Lane) {
-        let calls = lane.calls.lock().unwrap();
-        let waits = Waits::of(&calls);
-        let seen = &lane.server.seen;
-        let borne = match lane.server.kind {
-            Kind::Dying => format!(", {} while dead", seen.while_dead.load(Relaxed)),
-            Kind::Slow => format!(", {} at once", seen.peak.load(Relaxed)),
-            Kind::Healthy => format!(", {} too many", seen.too_many.load(Relaxed)),
-            Kind::Flaky => String::new(),
-        };
-        println!(
-            "{server:9}{side:14}{:>6}{:>9}{:>9}{:>9}{:>9}{:>7}{borne}",
-            calls.len(),
-            percent(success_share(&calls)),
-            span(waits.quantile(0.5)),
-            span(waits.quantile(0.99)),
-            span(waits.quantile(1.0)),
-            seen.requests.load(Relaxed),
-        );
-    }
+/// One server in one line: what its callers got, and what it had to bear.
+fn summarize(server: &str, side: &str, lane: &Lane) {
+    let calls = lane.calls.lock().unwrap();
+    let waits = Waits::of(&calls);
+    let seen = &lane.server.seen;
+    let borne = match lane.server.kind {
+        Kind::Healthy => format!(", {} too many", seen.too_many.load(Relaxed)),
+        Kind::Flaky => String::new(),
+        Kind::Slow => format!(", {} at once", seen.peak.load(Relaxed)),
+        Kind::Dying => format!(", {} while dead", seen.while_dead.load(Relaxed)),
+    };
+    println!(
+        "{server:9}{side:14}{:>6}{:>9}{:>9}{:>9}{:>9}{:>7}{borne}",
+        calls.len(),
+        percent(success_share(&calls)),
+        span(waits.quantile(0.5)),
+        span(waits.quantile(0.99)),
+        span(waits.quantile(1.0)),
+        seen.requests.load(Relaxed),
+    );
 }
 
 /// The calls that ended in this span of time.
@@ -219,12 +213,18 @@ impl Waits {
     }
 }
 
-fn quantiles(calls: &[Call]) -> String {
+fn quantiles(calls: &[Call]) -> [String; 2] {
     if calls.is_empty() {
-        return "–".into();
+        return [tally(0), tally(0)];
     }
     let waits = Waits::of(calls);
-    format!("{} {:>8}", span(waits.quantile(0.5)), span(waits.quantile(0.99)))
+    [span(waits.quantile(0.5)), span(waits.quantile(0.99))]
+}
+
+/// The numbers of one server in one second.
+fn row(cells: [String; 11]) -> String {
+    const WIDTHS: [usize; 11] = [5, 7, 9, 9, 6, 6, 9, 10, 9, 10, 9];
+    cells.iter().zip(WIDTHS).map(|(cell, width)| format!("{cell:>width$}")).collect()
 }
 
 /// Zeros would hide what matters.

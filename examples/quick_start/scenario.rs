@@ -30,10 +30,10 @@ impl Kind {
     /// Calls a second, evenly spread.
     const fn rate(self) -> f64 {
         match self {
-            Self::Healthy => 15.0,
+            Self::Healthy => 10.0,
             Self::Flaky => 50.0,
-            Self::Slow => 40.0,
-            Self::Dying => 80.0,
+            Self::Slow => 30.0,
+            Self::Dying => 60.0,
         }
     }
 }
@@ -92,7 +92,7 @@ impl Scenario {
                     .collect(),
                 90,
             ),
-            Kind::Slow => ([1.0, 2.0, 10.0, 12.0].map(|at| self.part(at)).to_vec(), 60),
+            Kind::Slow => ([1.0, 2.0, 10.0, 12.0].map(|at| self.part(at)).to_vec(), 50),
             Kind::Flaky | Kind::Dying => (Vec::new(), 0),
         };
         due.extend(bursts.into_iter().flat_map(|at| std::iter::repeat_n(at, size)));

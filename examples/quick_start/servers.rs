@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep};
 use crate::scenario::{Kind, Scenario};
 
 /// What "healthy" grants in [`QUOTA_WINDOW`]; beyond that it answers 429.
-const QUOTA: usize = 50;
+const QUOTA: usize = 60;
 const QUOTA_WINDOW: Duration = Duration::from_millis(500);
 
 /// What "slow" can work on at once; beyond that all get slower.

@@ -75,6 +75,7 @@ impl Lane {
         scenario: Scenario,
         protection: Protection,
         seed: u64,
+        reqwest: &reqwest::Client,
     ) -> Result<Arc<Self>, BoxError> {
         let pipeline = match protection {
             Protection::Full => Some(pipeline(kind, scenario, None)?),
@@ -92,7 +93,7 @@ impl Lane {
         }
         Ok(Arc::new(Self {
             server: Server::start(kind, scenario, seed).await?,
-            clients: Clients::new(pipeline.as_ref())?,
+            clients: Clients::new(reqwest.clone(), pipeline.as_ref()),
             pipeline,
             calls: Mutex::default(),
             retries,
@@ -125,28 +126,24 @@ enum Clients {
 }
 
 impl Clients {
-    fn new(pipeline: Option<&HttpPipeline>) -> Result<Self, BoxError> {
+    fn new(reqwest: reqwest::Client, pipeline: Option<&HttpPipeline>) -> Self {
         let hyper = HyperClient::builder(TokioExecutor::new()).build_http();
-        Ok(match pipeline {
+        match pipeline {
             Some(pipeline) => Self::Protected {
-                reqwest: seawall::reqwest::Client::builder()
-                    .pipeline(pipeline.clone())
-                    .no_proxy()
-                    .build()?,
+                reqwest: seawall::reqwest::Client::wrap(reqwest, pipeline),
                 hyper: pipeline.layer(hyper),
             },
-            None => Self::Bare {
-                reqwest: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
-                hyper,
-            },
-        })
+            None => Self::Bare { reqwest, hyper },
+        }
     }
 
     async fn get(&self, turn: usize, url: &str) -> Result<StatusCode, BoxError> {
         match (self, turn % 2) {
             (Self::Protected { reqwest, .. }, 0) => read(reqwest.get(url).send().await?).await,
             (Self::Protected { hyper, .. }, _) => by_hyper(hyper.clone(), url).await,
-            (Self::Bare { reqwest, .. }, 0) => read(reqwest.get(url).send().await?).await,
+            (Self::Bare { reqwest, .. }, 0) => {
+                read(reqwest.get(url).timeout(PATIENCE).send().await?).await
+            }
             (Self::Bare { hyper, .. }, _) => {
                 timeout(PATIENCE, by_hyper(hyper.clone(), url)).await?
             }

@@ -59,30 +59,26 @@ fn bulkhead(lane: &Lane) -> Judgement {
     let peak = lane.server.seen.peak.load(Relaxed);
     Judgement {
         step: "bulkhead",
-        claim: format!("slow worked on at most {peak} requests at once (capacity: {CAPACITY})"),
+        claim: format!("slow had to work on {peak} requests at once (capacity: {CAPACITY})"),
         holds: peak <= CAPACITY,
     }
 }
 
 fn time_limiter(lane: &Lane) -> Judgement {
-    // All attempts, the pause between them, and a second of grace for a busy machine.
+    // All attempts, the pause between them, and two seconds of grace for a busy machine.
     let pause = Duration::from_millis(100);
-    let most = SLOW_TIMEOUT * SLOW_ATTEMPTS + pause * (SLOW_ATTEMPTS - 1) + Duration::from_secs(1);
+    let most = SLOW_TIMEOUT * SLOW_ATTEMPTS + pause * (SLOW_ATTEMPTS - 1) + Duration::from_secs(2);
     let worst = lane.calls.lock().unwrap().iter().map(|call| call.wait).max().unwrap_or_default();
     Judgement {
         step: "time-limiter",
-        claim: format!(
-            "nobody waited longer than {} for slow (allowed: {})",
-            span(worst),
-            span(most)
-        ),
+        claim: format!("the longest wait for slow was {} (allowed: {})", span(worst), span(most)),
         holds: worst <= most,
     }
 }
 
 fn circuit_breaker(lane: &Lane, scenario: Scenario) -> Judgement {
     const MOST: usize = 40;
-    const LEAST: f64 = 0.9;
+    const LEAST: f64 = 0.5;
     let borne = lane.server.seen.while_dead.load(Relaxed);
     let late = scenario.part(13.0);
     let recovered: Vec<Call> =

@@ -1,0 +1,152 @@
+//! The examples run, end as they should, and say what they are there to say.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+/// Much longer than any of them takes.
+const HUNG: Duration = Duration::from_secs(60);
+
+/// Where cargo has put the example's binary: beside the directory of this test's own.
+fn binary(example: &str) -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let profile = test.ancestors().find(|path| path.join("examples").is_dir());
+    let binary = profile
+        .map(|profile| {
+            profile.join("examples").join(format!("{example}{}", env::consts::EXE_SUFFIX))
+        })
+        .filter(|binary| binary.is_file());
+    binary.unwrap_or_else(|| {
+        panic!("`{example}` is not built: run `cargo test`, or `cargo build --examples` first")
+    })
+}
+
+/// Runs an example to its end.
+async fn run(example: &str, arguments: &str) -> Run {
+    let child = Command::new(binary(example))
+        .args(arguments.split_whitespace())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let output = timeout(HUNG, child.wait_with_output()).await;
+    let output = output.unwrap_or_else(|_| panic!("`{example} {arguments}` hangs")).unwrap();
+    Run { what: format!("{example} {arguments}"), output }
+}
+
+struct Run {
+    what: String,
+    output: Output,
+}
+
+impl Run {
+    fn text(&self) -> String {
+        let Output { stdout, stderr, .. } = &self.output;
+        format!("{}{}", String::from_utf8_lossy(stdout), String::from_utf8_lossy(stderr))
+    }
+
+    #[track_caller]
+    fn exits_with(&self, code: i32) -> &Self {
+        let Self { what, output } = self;
+        assert_eq!(output.status.code(), Some(code), "`{what}` said:\n{}", self.text());
+        self
+    }
+
+    #[track_caller]
+    fn says(&self, words: &str) -> &Self {
+        assert!(
+            self.text().contains(words),
+            "`{}` does not say {words:?}:\n{}",
+            self.what,
+            self.text()
+        );
+        self
+    }
+}
+
+// ## quick_start
+
+/// Each step has one thing that only it can protect. The variants overlap, as they mostly wait, but
+/// do not begin all at once: their bursts of calls shall not meet.
+#[tokio::test]
+async fn quick_start_protects_with_all_steps_and_not_with_one_less() {
+    let steps = ["retry", "circuit-breaker", "bulkhead", "rate-limiter", "time-limiter"];
+    let variants = ["".into(), "--bare".into()]
+        .into_iter()
+        .chain(steps.map(|step| format!("--without {step}")))
+        .zip(0..);
+    let runs = join_all(variants.map(async |(variant, turn): (String, u32)| {
+        sleep(Duration::from_millis(300) * turn).await;
+        run("quick_start", &format!("--seconds 3 {variant}")).await
+    }));
+    let runs = runs.await;
+    let [whole, bare, without @ ..] = &runs[..] else { unreachable!() };
+
+    whole.exits_with(0).says("protected: exit code 0");
+    // Nobody sees colours in a pipe.
+    assert!(!whole.text().contains('\x1b'));
+    bare.exits_with(1);
+    for (step, without) in steps.iter().zip(without) {
+        whole.says(&format!("✔ {step} "));
+        bare.says(&format!("✘ {step} "));
+        without.exits_with(1).says(&format!("✘ {step} "));
+    }
+}
+
+#[tokio::test]
+async fn quick_start_refuses_nonsense() {
+    run("quick_start", "--help").await.exits_with(0).says("--without STEP");
+    run("quick_start", "--nonsense").await.exits_with(2).says("unknown argument `--nonsense`");
+    run("quick_start", "--without hope").await.exits_with(2).says("unknown step `hope`");
+    run("quick_start", "--without").await.exits_with(2).says("needs a step");
+    run("quick_start", "--seconds 2").await.exits_with(2).says("at least 3");
+    run("quick_start", "--seed x").await.exits_with(2).says("needs a whole number");
+}
+
+// ## The others
+
+#[tokio::test]
+async fn reqwest_client() {
+    let run = run("reqwest_client", "").await;
+    run.exits_with(0)
+        .says("42 in stock after 3 requests")
+        .says("503 Service Unavailable after 1 request")
+        .says("200 OK after 3 requests")
+        .says("call given up: the deadline of `http` has passed");
+}
+
+#[tokio::test]
+async fn hyper_client() {
+    let run = run("hyper_client", "").await;
+    run.exits_with(0)
+        .says("circuit breaker `inventory`: closed → open")
+        .says("call not made: circuit breaker `inventory` is open, try again in")
+        .says("circuit breaker `inventory`: half-open → closed");
+}
+
+#[tokio::test]
+async fn single_layers() {
+    let run = run("single_layers", "").await;
+    run.exits_with(0)
+        .says("call given up: time limiter `search` gave the attempt up")
+        .says("3 made, 3 refused")
+        .says("in flight while the responses are kept:   3")
+        .says("in flight when they are gone:             0");
+}
+
+#[tokio::test]
+async fn plain_futures() {
+    let run = run("plain_futures", "").await;
+    run.exits_with(0)
+        .says("stock: 42")
+        .says("succeeded after a retry: 1, attempts that timed out: 1")
+        .says("call not made: circuit breaker `inventory` is open")
+        .says("a second call meanwhile: bulkhead `inventory` is full");
+}
