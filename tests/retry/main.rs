@@ -8,6 +8,7 @@ mod byhand;
 mod deadlines;
 mod http;
 mod panics;
+mod regressions;
 mod results;
 mod support;
 mod waits;
