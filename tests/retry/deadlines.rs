@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use seawall::telemetry::RetryEvent;
-use seawall::{Backoff, Cause, Deadline, Error, Reason, RetryConfig, Verdict};
+use seawall::{Backoff, Cause, Deadline, Error, RetryConfig, Verdict};
 
 use crate::support::{Bench, Outcome, WAYS, Wrong, fail, ms};
 

@@ -101,6 +101,16 @@ impl Attempts {
         next
     }
 
+    /// A wait is over. It was to end before the deadline, but a timer is coarse and a task may be
+    /// polled late, and no attempt begins after the deadline.
+    pub(super) fn resume(&mut self) -> Result<(), Rejected> {
+        if self.deadline.is_none_or(|deadline| Instant::now() < deadline.instant()) {
+            return Ok(());
+        }
+        self.give_up();
+        Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
+    }
+
     fn succeed(&mut self) -> Next {
         if self.failed == 0 {
             self.shared.counts.successful_without_retry();
@@ -180,7 +190,8 @@ impl Attempts {
         Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
-    fn give_up(&mut self) -> Next {
+    /// The call is over, with no further attempt.
+    pub(crate) fn give_up(&mut self) -> Next {
         if self.failed > 1 {
             self.shared.counts.failed_with_retry();
         } else {

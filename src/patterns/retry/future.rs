@@ -97,6 +97,9 @@ where
                 }
                 StateProj::Waiting { pause, attempt } => {
                     ready!(pause.poll(cx));
+                    if let Err(rejected) = this.attempts.resume() {
+                        return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                    }
                     attempt.take()
                 }
             };
