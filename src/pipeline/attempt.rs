@@ -37,8 +37,8 @@ pub(super) enum Gate {
 impl Steps {
     /// The first gates, up to where a wait may be needed.
     pub(super) fn enter(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
-        if deadline.is_some_and(|deadline| deadline.instant() <= Instant::now()) {
-            return Gate::Shut(Rejected::new(self.name.clone(), Reason::DeadlinePassed));
+        if let Some(rejected) = self.passed(deadline) {
+            return Gate::Shut(rejected);
         }
         if let Some(breaker) = &self.circuit_breaker {
             match breaker.try_acquire() {
@@ -54,6 +54,21 @@ impl Steps {
             }
         }
         self.enter_limited(permits, deadline)
+    }
+
+    /// The refusal of an attempt that would begin after the deadline.
+    pub(super) fn passed(&self, deadline: Option<Deadline>) -> Option<Rejected> {
+        deadline
+            .is_some_and(|deadline| deadline.instant() <= Instant::now())
+            .then(|| Rejected::new(self.name.clone(), Reason::DeadlinePassed))
+    }
+
+    /// The gates behind the rate limiter, after a wait there that may have ended late.
+    pub(super) fn enter_late(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
+        match self.passed(deadline) {
+            Some(rejected) => Gate::Shut(rejected),
+            None => self.enter_limited(permits, deadline),
+        }
     }
 
     /// The gates behind the rate limiter.

@@ -53,7 +53,8 @@ pin_project! {
         Limited { #[pin] wait: rate_limiter::Acquire, attempt: Option<A> },
         Queued { #[pin] wait: bulkhead::Acquire, attempt: Option<A> },
         Calling { #[pin] call: Oneshot<S, A> },
-        Pausing { #[pin] pause: Sleep, attempt: Option<A> },
+        // A pause of no length needs no timer.
+        Pausing { #[pin] pause: Option<Sleep>, attempt: Option<A> },
         Shut { rejected: Option<Rejected> },
     }
 }
@@ -122,7 +123,7 @@ where
                 PhaseProj::Limited { wait, attempt } => match wait.poll(cx) {
                     Poll::Ready(Ok(())) => {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter_limited(this.permits, deadline);
+                        let gate = steps.enter_late(this.permits, deadline);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
@@ -135,7 +136,8 @@ where
                     Poll::Ready(Ok(permit)) => {
                         let attempt = attempt.take().expect("an attempt waits");
                         this.permits.bulkhead = Some(permit);
-                        this.phase.set(Phase::behind(Gate::Open, attempt, readying(this.service)));
+                        let gate = steps.passed(deadline).map_or(Gate::Open, Gate::Shut);
+                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
                     Poll::Ready(Err(rejected)) => {
@@ -143,31 +145,45 @@ where
                     }
                     Poll::Pending => Poll::Pending,
                 },
-                PhaseProj::Pausing { pause, attempt } => match pause.poll(cx) {
-                    Poll::Ready(()) => {
+                PhaseProj::Pausing { pause, attempt } => {
+                    let over = pause.as_pin_mut().is_none_or(|pause| pause.poll(cx).is_ready());
+                    // One that outlasts the call is given up below, over or not.
+                    if over && steps.passed(deadline).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
                         let gate = steps.enter(this.permits, deadline);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
-                    Poll::Pending => Poll::Pending,
-                },
+                    Poll::Pending
+                }
                 PhaseProj::Shut { rejected } => {
                     let rejected = rejected.take().expect("polled again after completion");
                     Poll::Ready(Err(S::Error::from_rejected(rejected)))
                 }
             };
             let result = match polled {
-                Poll::Ready(result) => result,
+                Poll::Ready(result) => {
+                    // The call goes before its places do.
+                    this.phase.set(Phase::Shut { rejected: None });
+                    result
+                }
                 Poll::Pending => {
                     let Some(end) = this.permits.earliest(deadline) else { return Poll::Pending };
                     if !has_passed(end.instant(), this.timer.as_mut(), cx) {
                         return Poll::Pending;
                     }
                     let rejected = steps.time_out(this.permits, deadline);
+                    let pausing =
+                        matches!(this.phase.as_mut().project(), PhaseProj::Pausing { .. });
                     // The work ends here, while the deadline that it missed is still announced.
                     this.phase.set(Phase::Shut { rejected: None });
-                    Err(S::Error::from_rejected(rejected))
+                    let error = S::Error::from_rejected(rejected);
+                    if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
+                        // There was no attempt that could be judged.
+                        attempts.give_up();
+                        return Poll::Ready(Err(error));
+                    }
+                    Err(error)
                 }
             };
             drop(limit);
@@ -189,18 +205,13 @@ where
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Next::Wait(pause) => {
-                        // The response goes before its places do. The attempt's timer would only
-                        // wake the task in the midst of the pause.
+                        // The response goes before its places do. The attempt's timer would only wake the
+                        // task in the midst of the pause.
                         drop(result);
                         this.timer.set(None);
                         *this.permits = Permits::default();
-                        let attempt = next.expect("there is an attempt for every wait");
-                        this.phase.set(if pause.is_zero() {
-                            let gate = steps.enter(this.permits, deadline);
-                            Phase::behind(gate, attempt, readying(this.service))
-                        } else {
-                            Phase::Pausing { pause: sleep(pause), attempt: Some(attempt) }
-                        });
+                        let pause = (!pause.is_zero()).then(|| sleep(pause));
+                        this.phase.set(Phase::Pausing { pause, attempt: next });
                         continue;
                     }
                 }
