@@ -28,13 +28,13 @@ impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for FlatLayer<C, N, R> {
     }
 }
 
-/// Makes a future for every call.
+/// Makes a future for every call. A `FnMut` would not do: its state would be another in each clone.
 #[derive(Clone, Debug)]
 pub(super) struct MakeService<F>(pub(super) F);
 
 impl<F, Fut, T, E> Service<()> for MakeService<F>
 where
-    F: FnMut() -> Fut,
+    F: Fn() -> Fut,
     Fut: Future<Output = Result<T, E>>,
 {
     type Response = T;

@@ -148,6 +148,9 @@ impl<C, N, R> Pipeline<C, N, R> {
 impl<C, R> Pipeline<C, AtResponse, R> {
     /// Runs the futures that `make` makes through all steps.
     ///
+    /// Attempts may be made by clones of `make`; to count them, look at a shared counter, or at an
+    /// [`observer`](crate::telemetry::Observer).
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;
@@ -166,7 +169,7 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, F, Fut, T, E>
     where
         C: Classify<Result<T, Error<E>>> + Clone,
-        F: FnMut() -> Fut + Clone,
+        F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
     {
         let pipeline = Pipeline {
