@@ -36,22 +36,15 @@ pub(super) enum Gate {
 
 impl Steps {
     /// The first gates, up to where a wait may be needed.
-    pub(super) fn enter(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
-        if has_passed(deadline) {
-            return Gate::Shut(Rejected::new(self.name.clone(), Reason::DeadlinePassed));
+    pub(super) fn enter(
+        &self,
+        permits: &mut Permits,
+        deadline: Option<Deadline>,
+        again: bool,
+    ) -> Gate {
+        if let Some(rejected) = self.passed(deadline, again) {
+            return Gate::Shut(rejected);
         }
-        self.enter_in_time(permits, deadline)
-    }
-
-    /// The same for a further attempt. If it comes too late, a call was made all the same.
-    pub(super) fn enter_again(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
-        if has_passed(deadline) {
-            return Gate::Shut(Rejected::new(self.name.clone(), Reason::DeadlineExceeded));
-        }
-        self.enter_in_time(permits, deadline)
-    }
-
-    fn enter_in_time(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
         if let Some(breaker) = &self.circuit_breaker {
             match breaker.try_acquire() {
                 Ok(permit) => permits.breaker = Some(permit),
@@ -66,6 +59,27 @@ impl Steps {
             }
         }
         self.enter_limited(permits, deadline)
+    }
+
+    /// Why no attempt may begin after the deadline. If it is one made again, a call was made.
+    pub(super) fn passed(&self, deadline: Option<Deadline>, again: bool) -> Option<Rejected> {
+        let reason = if again { Reason::DeadlineExceeded } else { Reason::DeadlinePassed };
+        deadline
+            .is_some_and(|deadline| deadline.instant() <= Instant::now())
+            .then(|| Rejected::new(self.name.clone(), reason))
+    }
+
+    /// The gates behind the rate limiter, after a wait there that may have ended late.
+    pub(super) fn enter_late(
+        &self,
+        permits: &mut Permits,
+        deadline: Option<Deadline>,
+        again: bool,
+    ) -> Gate {
+        match self.passed(deadline, again) {
+            Some(rejected) => Gate::Shut(rejected),
+            None => self.enter_limited(permits, deadline),
+        }
     }
 
     /// The gates behind the rate limiter.
@@ -129,8 +143,4 @@ impl Permits {
     pub(super) fn earliest(&self, deadline: Option<Deadline>) -> Option<Deadline> {
         Deadline::earlier(deadline, self.limit)
     }
-}
-
-fn has_passed(deadline: Option<Deadline>) -> bool {
-    deadline.is_some_and(|deadline| deadline.instant() <= Instant::now())
 }

@@ -28,7 +28,7 @@ impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for FlatLayer<C, N, R> {
     }
 }
 
-/// Makes a future for every call.
+/// Makes a future for every call. A `FnMut` would not do: its state would be another in each clone.
 #[derive(Clone, Debug)]
 pub(super) struct MakeService<F>(pub(super) F);
 

@@ -54,7 +54,8 @@ pin_project! {
         // Boxed, so that a call that need not wait is no larger for those that do.
         Limited { wait: Pin<Box<rate_limiter::Acquire>>, attempt: Option<A> },
         Queued { wait: Pin<Box<bulkhead::Acquire>>, attempt: Option<A> },
-        Pausing { pause: Pin<Box<Sleep>>, attempt: Option<A> },
+        // A pause of no length needs no timer.
+        Pausing { pause: Option<Pin<Box<Sleep>>>, attempt: Option<A> },
         Shut { rejected: Option<Rejected> },
     }
 }
@@ -85,7 +86,7 @@ where
 
         let entered = Deadline::enter(deadline);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
-        let gate = steps.enter(&mut permits, deadline);
+        let gate = steps.enter(&mut permits, deadline, false);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = Deadline::enter(permits.limit);
         // A ready instance that is not called now must not keep its place in the inner service.
@@ -117,13 +118,15 @@ where
             // next attempt.
             let limit = this.permits.limit.map(|limit| Deadline::enter(Some(limit)));
 
+            let again = this.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
+
             // Either the attempt's result, or a gate that it has come to.
             let polled = match this.phase.as_mut().project() {
                 PhaseProj::Calling { call } => call.poll(cx),
                 PhaseProj::Limited { wait, attempt } => match wait.as_mut().poll(cx) {
                     Poll::Ready(Ok(())) => {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter_limited(this.permits, deadline);
+                        let gate = steps.enter_late(this.permits, deadline, again);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
@@ -136,7 +139,8 @@ where
                     Poll::Ready(Ok(permit)) => {
                         let attempt = attempt.take().expect("an attempt waits");
                         this.permits.bulkhead = Some(permit);
-                        this.phase.set(Phase::behind(Gate::Open, attempt, readying(this.service)));
+                        let gate = steps.passed(deadline, again).map_or(Gate::Open, Gate::Shut);
+                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
                     Poll::Ready(Err(rejected)) => {
@@ -144,31 +148,46 @@ where
                     }
                     Poll::Pending => Poll::Pending,
                 },
-                PhaseProj::Pausing { pause, attempt } => match pause.as_mut().poll(cx) {
-                    Poll::Ready(()) => {
+                PhaseProj::Pausing { pause, attempt } => {
+                    let over =
+                        pause.as_mut().is_none_or(|pause| pause.as_mut().poll(cx).is_ready());
+                    // One that outlasts the call is given up below, over or not.
+                    if over && steps.passed(deadline, again).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter_again(this.permits, deadline);
+                        let gate = steps.enter(this.permits, deadline, again);
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
-                    Poll::Pending => Poll::Pending,
-                },
+                    Poll::Pending
+                }
                 PhaseProj::Shut { rejected } => {
                     let rejected = rejected.take().expect("polled again after completion");
                     Poll::Ready(Err(S::Error::from_rejected(rejected)))
                 }
             };
             let result = match polled {
-                Poll::Ready(result) => result,
+                Poll::Ready(result) => {
+                    // The call goes before its places do.
+                    this.phase.set(Phase::Shut { rejected: None });
+                    result
+                }
                 Poll::Pending => {
                     let Some(end) = this.permits.earliest(deadline) else { return Poll::Pending };
                     if !has_passed(end.instant(), this.timer.as_mut(), cx) {
                         return Poll::Pending;
                     }
                     let rejected = steps.time_out(this.permits, deadline);
+                    let pausing =
+                        matches!(this.phase.as_mut().project(), PhaseProj::Pausing { .. });
                     // The work ends here, while the deadline that it missed is still announced.
                     this.phase.set(Phase::Shut { rejected: None });
-                    Err(S::Error::from_rejected(rejected))
+                    let error = S::Error::from_rejected(rejected);
+                    if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
+                        // There was no attempt that could be judged.
+                        attempts.give_up();
+                        return Poll::Ready(Err(error));
+                    }
+                    Err(error)
                 }
             };
             drop(limit);
@@ -190,18 +209,13 @@ where
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Next::Wait(pause) => {
-                        // The response goes before its places do. The attempt's timer would only
-                        // wake the task in the midst of the pause.
+                        // The response goes before its places do. The attempt's timer would only wake the
+                        // task in the midst of the pause.
                         drop(result);
                         this.timer.set(None);
                         *this.permits = Permits::default();
-                        let attempt = next.expect("there is an attempt for every wait");
-                        this.phase.set(if pause.is_zero() {
-                            let gate = steps.enter_again(this.permits, deadline);
-                            Phase::behind(gate, attempt, readying(this.service))
-                        } else {
-                            Phase::Pausing { pause: Box::pin(sleep(pause)), attempt: Some(attempt) }
-                        });
+                        let pause = (!pause.is_zero()).then(|| Box::pin(sleep(pause)));
+                        this.phase.set(Phase::Pausing { pause, attempt: next });
                         continue;
                     }
                 }

@@ -56,8 +56,13 @@ impl Guard for Held {
             pending.fail(Cause::Timeout);
         }
         match self.time_limit {
-            Some(limit) if whole.is_none_or(|whole| attempt < Some(whole)) => limit.expire(),
-            _ => Some(Rejected::new(self.steps.name.clone(), Reason::DeadlineExceeded)),
+            Some(limit) if whole.is_none_or(|whole| attempt < Some(whole)) => {
+                return limit.expire();
+            }
+            // Within its own limit, and yet no success.
+            Some(limit) => limit.fail(Cause::Timeout),
+            None => {}
         }
+        Some(Rejected::new(self.steps.name.clone(), Reason::DeadlineExceeded))
     }
 }

@@ -155,6 +155,9 @@ impl<C, N, R> Pipeline<C, N, R> {
 impl<C, R> Pipeline<C, AtResponse, R> {
     /// Runs the futures that `make` makes through all steps.
     ///
+    /// Attempts may be made by clones of `make`; to count them, look at a shared counter, or at an
+    /// [`observer`](crate::telemetry::Observer).
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;

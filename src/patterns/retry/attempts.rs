@@ -79,14 +79,6 @@ impl Attempts {
         self.failed
     }
 
-    /// A pause is over. A timer is coarse: if the deadline has passed meanwhile, the call is over.
-    pub(super) fn too_late(&mut self) -> Option<Rejected> {
-        self.deadline.filter(|deadline| deadline.instant() <= Instant::now())?;
-        self.give_up();
-        self.share = None;
-        Some(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
-    }
-
     /// The questions in their order; see the module's text. `repeat` makes the next attempt ready.
     #[inline]
     pub(crate) fn judge(
@@ -107,6 +99,17 @@ impl Attempts {
             self.share = None;
         }
         next
+    }
+
+    /// A wait is over. It was to end before the deadline, but a timer is coarse and a task may be
+    /// polled late, and no attempt begins after the deadline.
+    pub(super) fn resume(&mut self) -> Result<(), Rejected> {
+        if self.deadline.is_none_or(|deadline| Instant::now() < deadline.instant()) {
+            return Ok(());
+        }
+        self.give_up();
+        self.share = None;
+        Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
     }
 
     fn succeed(&mut self) -> Next {
@@ -188,7 +191,8 @@ impl Attempts {
         Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
-    fn give_up(&mut self) -> Next {
+    /// The call is over, with no further attempt.
+    pub(crate) fn give_up(&mut self) -> Next {
         if self.failed > 1 {
             self.shared.counts.failed_with_retry();
         } else {

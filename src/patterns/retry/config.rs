@@ -72,7 +72,10 @@ impl RetryConfig {
 
     /// Does anything look at the time since the call began?
     pub(super) const fn is_timed(&self) -> bool {
-        self.max_duration.is_some() || self.retry_when.is_some() || self.backoff.is_custom()
+        self.max_duration.is_some()
+            || self.retry_when.is_some()
+            || self.before_retry.is_some()
+            || self.backoff.is_custom()
     }
 }
 

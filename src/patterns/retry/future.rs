@@ -91,8 +91,8 @@ where
                         }
                         Next::Wait(pause) if pause.is_zero() => attempt,
                         Next::Wait(pause) => {
-                            this.state
-                                .set(State::Waiting { pause: Box::pin(sleep(pause)), attempt });
+                            let pause = Box::pin(sleep(pause));
+                            this.state.set(State::Waiting { pause, attempt });
                             continue;
                         }
                     }
@@ -101,7 +101,7 @@ where
                     ready!(pause.as_mut().poll(cx));
                     let attempt = attempt.take();
                     assert!(attempt.is_some(), "polled again after completion");
-                    if let Some(rejected) = this.attempts.too_late() {
+                    if let Err(rejected) = this.attempts.resume() {
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     attempt

@@ -116,8 +116,8 @@ impl Retry {
     ///
     /// # Errors
     ///
-    /// [`Error::Service`] with the last future's own error. [`Error::Rejected`] only if
-    /// `fail_after_max_attempts` is set and a classifier finds failures among the `Ok`s.
+    /// [`Error::Service`] with the last future's own error; [`Error::Rejected`] only if the call's
+    /// [`Deadline`](crate::Deadline) passed during a wait.
     pub fn call<F, Fut, T, E>(
         &self,
         mut make: F,
@@ -137,7 +137,8 @@ impl Retry {
     ///
     /// # Errors
     ///
-    /// The last future's error.
+    /// The last future's error. Holding a rejection: if the call's [`Deadline`](crate::Deadline) passed
+    /// during a wait, or if `fail_after_max_attempts` is set and the last `Ok` is judged a failure.
     pub fn call_with<C, F, Fut, T, E>(
         &self,
         classifier: C,
@@ -161,9 +162,7 @@ impl Retry {
                         drop(result);
                         if !pause.is_zero() {
                             sleep(pause).await;
-                            if let Some(rejected) = attempts.too_late() {
-                                return Err(E::from_rejected(rejected));
-                            }
+                            attempts.resume().map_err(E::from_rejected)?;
                         }
                     }
                 }

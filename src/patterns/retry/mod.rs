@@ -29,7 +29,8 @@
 //! After a failure the retry asks, in this order: may this failure be retried, are attempts left, can
 //! the request be sent again, does the backoff give a wait, does the wait fit into `max_duration` and the
 //! call's [`Deadline`](crate::Deadline), does the budget have room? If any answer is no, the caller gets the
-//! last outcome as it is, never wrapped. A wait of zero sets no timer. State is per call; dropping the future
+//! last outcome as it is, never wrapped. No attempt begins after the deadline: if a wait that fitted ends late
+//! all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer. State is per call; dropping the future
 //! while it waits makes no further attempt.
 //!
 //! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless

@@ -1,0 +1,100 @@
+//! Calls that last until their body ends, over services in memory and on the paused clock.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::BodyExt;
+use seawall::http::HttpClassifier;
+use seawall::patterns::time_limiter::{Metrics, TimeLimitScope};
+use seawall::{
+    AtBodyEnd, BulkheadConfig, CircuitBreakerConfig, Deadline, NoReplay, Pipeline, Reason,
+    TimeLimiterConfig,
+};
+use tower::{Layer, ServiceExt, service_fn};
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Yields these frames, and then stays silent.
+#[derive(Debug)]
+struct Silent(VecDeque<Bytes>);
+
+impl Body for Silent {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        match self.0.pop_front() {
+            Some(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
+            None => Poll::Pending,
+        }
+    }
+}
+
+type Steps = Pipeline<HttpClassifier, AtBodyEnd, NoReplay>;
+
+fn pipeline(scope: TimeLimitScope) -> Steps {
+    Pipeline::builder("inventory")
+        .http()
+        .replay(NoReplay)
+        .circuit_breaker(CircuitBreakerConfig::builder())
+        .time_limiter(TimeLimiterConfig::builder().timeout(ms(100)).scope(scope))
+        .bulkhead(BulkheadConfig::builder())
+        .build()
+        .unwrap()
+}
+
+async fn whole(pipeline: &Steps) -> Result<Bytes, Reason> {
+    let server = service_fn(async |_: Request<()>| {
+        Ok::<_, std::io::Error>(Response::new(Silent(["half".into()].into())))
+    });
+    let response = pipeline.clone().layer(server).oneshot(Request::new(())).await.unwrap();
+    match response.into_body().collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(error.rejected().unwrap().reason()),
+    }
+}
+
+fn metrics(pipeline: &Steps) -> [u64; 3] {
+    let Metrics { success, error, timeout, .. } = pipeline.time_limiter().unwrap().metrics();
+    [success, error, timeout]
+}
+
+fn failed(pipeline: &Steps) -> u64 {
+    pipeline.circuit_breaker().unwrap().counters().failed
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_limit_strikes_in_the_body() {
+    let pipeline = pipeline(TimeLimitScope::WholeBody);
+    assert_eq!(whole(&pipeline).await, Err(Reason::AttemptTimedOut));
+    assert_eq!(metrics(&pipeline), [0, 0, 1]);
+    assert_eq!(failed(&pipeline), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_whole_calls_deadline_in_the_body_is_no_success_of_the_attempt() {
+    let pipeline = pipeline(TimeLimitScope::WholeBody);
+    let outcome = Deadline::after(ms(50)).scope(whole(&pipeline)).await;
+    assert_eq!(outcome, Err(Reason::DeadlineExceeded));
+    assert_eq!(metrics(&pipeline), [0, 1, 0]);
+    assert_eq!(failed(&pipeline), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_attempts_limit_ends_with_the_head() {
+    let pipeline = pipeline(TimeLimitScope::Head);
+    let outcome = Deadline::after(ms(200)).scope(whole(&pipeline)).await;
+    assert_eq!(outcome, Err(Reason::DeadlineExceeded));
+    assert_eq!(metrics(&pipeline), [1, 0, 0]);
+    assert_eq!(failed(&pipeline), 1);
+}

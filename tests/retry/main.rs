@@ -1,0 +1,14 @@
+//! The retry from outside: through its layer, its handle, and counted by hand.
+//!
+//! Tests named `rtNN_…` and `buNN_…` hold the numbered statements of the retry and its budget.
+
+mod basics;
+mod budget;
+mod byhand;
+mod deadlines;
+mod http;
+mod panics;
+mod regressions;
+mod results;
+mod support;
+mod waits;
