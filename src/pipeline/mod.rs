@@ -27,7 +27,7 @@
 //! # Wrong compositions
 //!
 //! Do not compile: a retry over a request that cannot be made twice ([`Replay`](crate::Replay)), a judge that cannot
-//! judge the response ([`Classify`](crate::Classify)). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
+//! judge the response ([`Classify`]). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
 //! that may last longer than the whole call, a wait for a place that may last longer than the attempt.
 //!
 //! ```
