@@ -17,7 +17,7 @@ fn quiet_panic() {
 fn now_and_then() -> impl Fn() + Clone + Send + Sync + 'static {
     let calls = std::sync::Arc::new(AtomicU32::new(0));
     move || {
-        if calls.fetch_add(1, Ordering::Relaxed) % 2 == 0 {
+        if calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
             quiet_panic();
         }
     }

@@ -44,7 +44,7 @@ async fn call_unready<S: Service<u32>>(backend: &Backend<u32>, service: S) -> Op
         sleep(ms(1)).await;
         backend.late_readiness(1);
         backend.release();
-        std::future::pending().await
+        std::future::pending::<()>().await;
     };
     tokio::select! {
         biased;

@@ -10,12 +10,16 @@ use seawall::*;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tower::{Service, ServiceBuilder, ServiceExt, util::BoxCloneService};
 
-use super::script::{Answer, Caller, End, Script, Settings, time_limiter};
+use super::script::{
+    Answer, BreakerSettings, BulkheadSettings, Caller, End, RateSettings, RetrySettings, Script,
+    Settings, time_limiter,
+};
 
 /// Nobody waits longer.
 const END: Duration = Duration::from_secs(10);
 
 pub type Failure = Error<Broken>;
+pub type Judge = fn(&Result<u32, Failure>) -> Verdict;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
@@ -46,15 +50,15 @@ pub struct Steps {
 impl Steps {
     pub fn new(settings: &Settings) -> Self {
         Self {
-            retry: settings.retry.as_ref().map(|it| it.build()),
-            breaker: settings.breaker.as_ref().map(|it| it.build()),
-            rate: settings.rate.as_ref().map(|it| it.build()),
+            retry: settings.retry.as_ref().map(RetrySettings::build),
+            breaker: settings.breaker.as_ref().map(BreakerSettings::build),
+            rate: settings.rate.as_ref().map(RateSettings::build),
             time: settings.timeout.map(time_limiter),
-            bulkhead: settings.bulkhead.as_ref().map(|it| it.build()),
+            bulkhead: settings.bulkhead.as_ref().map(BulkheadSettings::build),
         }
     }
 
-    pub fn pipeline(&self) -> Pipeline<fn(&Result<u32, Failure>) -> Verdict> {
+    pub fn pipeline(&self) -> Pipeline<Judge> {
         let mut builder = Pipeline::builder("pipeline");
         if let Some(retry) = &self.retry {
             builder = builder.retry(retry.clone());
@@ -71,7 +75,7 @@ impl Steps {
         if let Some(bulkhead) = &self.bulkhead {
             builder = builder.bulkhead(bulkhead.clone());
         }
-        builder.classifier(judge as fn(&_) -> _).build().unwrap()
+        builder.classifier(judge as Judge).build().unwrap()
     }
 
     pub fn as_pipeline(&self, backend: Backend) -> Client {
@@ -81,7 +85,7 @@ impl Steps {
 
     /// The same by hand, from the innermost out.
     pub fn as_stack(&self, backend: Backend) -> Client {
-        let judge = judge as fn(&_) -> _;
+        let judge = judge as Judge;
         let mut stack: Client = BoxCloneService::new(backend);
         if let Some(bulkhead) = &self.bulkhead {
             let layer = BulkheadLayer::new(bulkhead.clone());

@@ -45,12 +45,15 @@ pin_project! {
     }
 }
 
+/// A call that was made, and its place.
+type Admitted<F> = (F, Option<BulkheadPermit>);
+
 impl<S: Service<Req>, Req> Waiting<S, Req> {
     /// Waits for the place, then for the service, and then makes the call.
     fn poll(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<(S::Future, Option<BulkheadPermit>), S::Error>>
+    ) -> Poll<Result<Admitted<S::Future>, S::Error>>
     where
         S::Error: FromRejected,
     {

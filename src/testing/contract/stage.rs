@@ -254,7 +254,10 @@ impl<S: Service<Req>, Req> Caller<S, Req> {
                 let woken = timeout(PATIENCE, notify.notified()).await;
                 assert!(woken.is_ok(), "contract broken: {}: alone, it hangs", Law::NoLostWake);
             }
+            let deadline = Deadline::current();
             self.step(request, false);
+            let stays = Deadline::current() == deadline;
+            assert!(stays, "contract broken: {}: after a step it is another", Law::DeadlineStays);
         }
     }
 
