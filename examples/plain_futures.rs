@@ -28,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .retry(
             RetryConfig::safe().max_attempts(4).backoff(Backoff::fixed(Duration::from_millis(10))),
         )
-        .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_millis(100)))
+        .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_millis(250)))
         .build()?;
     let stock = pipeline.call(|| ask(server, "stock")).await?;
     println!("stock: {stock}");

@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("with key: {} after {} requests", response.status(), server.requests());
 
     // The timeout is that of the whole call: all attempts, the pauses between them, and the body.
-    let request = client.get(server.url("/hang")).timeout(Duration::from_millis(200));
+    let request = client.get(server.url("/hang")).timeout(Duration::from_millis(300));
     match request.send().await {
         Err(error) if error.is_timeout() => println!("GET:      {error:#}"),
         other => println!("GET:      unexpected: {other:?}"),

@@ -6,8 +6,6 @@
 
 use std::convert::Infallible;
 use std::error::Error;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -15,7 +13,7 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, Response};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use seawall::{
@@ -23,31 +21,39 @@ use seawall::{
     TimeLimiter, TimeLimiterConfig, TimeLimiterLayer,
 };
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tower::{ServiceBuilder, ServiceExt};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let requests = Arc::new(AtomicUsize::new(0));
-    let url = start(requests.clone()).await?;
+    let url = start().await?;
     let client = Client::builder(TokioExecutor::new()).build_http::<Empty<Bytes>>();
 
-    // ## An order of one's own
+    // ## The order is yours
     //
-    // In a pipeline the time limiter holds for one attempt. Outside the retry it holds for all of
-    // them together. `ErrorLayer` at the bottom gives the client an error type for what seawall says.
-    let limit = TimeLimiterConfig::builder().timeout(Duration::from_millis(350)).build()?;
-    let again = RetryConfig::builder().max_attempts(100).backoff(Backoff::fixed(Duration::ZERO));
+    // Outside the retry, a time limiter holds for all attempts together; inside, as in a pipeline,
+    // for each. `ErrorLayer` at the bottom gives the client an error type that can hold what seawall says.
+    let retry =
+        RetryConfig::builder().backoff(Backoff::fixed(Duration::from_millis(10))).build()?;
+    let limit = TimeLimiterConfig::builder().timeout(Duration::from_millis(150)).build()?;
+
+    let limiter = TimeLimiter::new("all attempts", limit);
     let search = ServiceBuilder::new()
-        .layer(TimeLimiterLayer::new(TimeLimiter::new("search", limit)).http())
-        .layer(RetryLayer::new(Retry::new("search", again.build()?)).http())
+        .layer(TimeLimiterLayer::new(limiter.clone()).http())
+        .layer(RetryLayer::new(Retry::new("search", retry.clone())).http())
         .layer(ErrorLayer)
         .service(client.clone());
+    let error = search.oneshot(get(&url, "/hang")?).await.expect_err("there is no answer");
+    println!("limit outside the retry: {error:#}, {} time", limiter.metrics().timeout);
 
-    let start = Instant::now();
-    let error = search.oneshot(get(&url, "/broken")?).await.expect_err("it is never answered well");
-    let requests = requests.load(Ordering::Relaxed);
-    println!("search:  {error:#}: {requests} attempts, {:.1?} in all", start.elapsed());
+    let limiter = TimeLimiter::new("each attempt", limit);
+    let search = ServiceBuilder::new()
+        .layer(RetryLayer::new(Retry::new("search", retry)).http())
+        .layer(TimeLimiterLayer::new(limiter.clone()).http())
+        .layer(ErrorLayer)
+        .service(client.clone());
+    let error = search.oneshot(get(&url, "/hang")?).await.expect_err("there is no answer");
+    println!("limit inside the retry:  {error:#}, {} times", limiter.metrics().timeout);
 
     // ## One bulkhead for two services
     //
@@ -88,28 +94,19 @@ fn get(url: &str, path: &str) -> Result<Request<Empty<Bytes>>, hyper::http::Erro
     Request::get(format!("{url}{path}")).body(Empty::new())
 }
 
-/// Takes 100 ms for each answer, and answers 503 where it is broken.
-async fn start(requests: Arc<AtomicUsize>) -> std::io::Result<String> {
+/// Takes 50 ms for each answer, and for ever where it hangs.
+async fn start() -> std::io::Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let requests = requests.clone();
-            let service = service_fn(move |request: Request<_>| {
-                requests.fetch_add(1, Ordering::Relaxed);
-                answer(request.uri().path() == "/broken")
+            let service = service_fn(async |request: Request<_>| {
+                let hangs = request.uri().path() == "/hang";
+                sleep(if hangs { Duration::MAX } else { Duration::from_millis(50) }).await;
+                Ok::<_, Infallible>(Response::new("42 in stock".to_string()))
             });
             tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
     Ok(url)
-}
-
-async fn answer(broken: bool) -> Result<Response<String>, Infallible> {
-    sleep(Duration::from_millis(100)).await;
-    let mut response = Response::new("42 in stock".to_string());
-    if broken {
-        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    }
-    Ok(response)
 }

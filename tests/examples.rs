@@ -77,27 +77,38 @@ impl Run {
 /// do not begin all at once: their bursts of calls shall not meet.
 #[tokio::test]
 async fn quick_start_protects_with_all_steps_and_not_with_one_less() {
-    let steps = ["retry", "circuit-breaker", "bulkhead", "rate-limiter", "time-limiter"];
-    let variants = ["".into(), "--bare".into()]
+    const STEPS: [&str; 5] =
+        ["retry", "circuit-breaker", "bulkhead", "rate-limiter", "time-limiter"];
+    let lines = |mark: &str| STEPS.map(|step| format!("{mark} {step} "));
+    let variants =
+        [(String::new(), 0, lines("✔").to_vec()), ("--bare".into(), 1, lines("✘").to_vec())];
+    let variants = variants
         .into_iter()
-        .chain(steps.map(|step| format!("--without {step}")))
-        .zip(0..);
-    let runs = join_all(variants.map(async |(variant, turn): (String, u32)| {
-        sleep(Duration::from_millis(300) * turn).await;
-        run("quick_start", &format!("--seconds 3 {variant}")).await
-    }));
-    let runs = runs.await;
-    let [whole, bare, without @ ..] = &runs[..] else { unreachable!() };
+        .chain(STEPS.map(|step| (format!("--without {step}"), 1, vec![format!("✘ {step} ")])));
 
-    whole.exits_with(0).says("protected: exit code 0");
-    // Nobody sees colours in a pipe.
-    assert!(!whole.text().contains('\x1b'));
-    bare.exits_with(1);
-    for (step, without) in steps.iter().zip(without) {
-        whole.says(&format!("✔ {step} "));
-        bare.says(&format!("✘ {step} "));
-        without.exits_with(1).says(&format!("✘ {step} "));
+    join_all(variants.zip(0..).map(async |((variant, code, lines), turn)| {
+        sleep(Duration::from_millis(250) * turn).await;
+        let run = quick_start(&variant, code).await;
+        run.exits_with(code);
+        lines.iter().for_each(|line| _ = run.says(line));
+        // Nobody sees colours in a pipe.
+        assert!(!run.text().contains('\x1b'));
+    }))
+    .await;
+}
+
+/// Runs it until it ends as it should. That is the first time, unless the machine has no time for it:
+/// then it says so, and is worth another try.
+async fn quick_start(variant: &str, code: i32) -> Run {
+    let arguments = format!("--seconds 3 {variant}");
+    for _ in 0..3 {
+        let run = run("quick_start", &arguments).await;
+        let busy = run.text().contains("This machine was busy");
+        if run.output.status.code() == Some(code) || !busy {
+            return run;
+        }
     }
+    run("quick_start", &arguments).await
 }
 
 #[tokio::test]
@@ -135,7 +146,8 @@ async fn hyper_client() {
 async fn single_layers() {
     let run = run("single_layers", "").await;
     run.exits_with(0)
-        .says("call given up: time limiter `search` gave the attempt up")
+        .says("time limiter `all attempts` gave the attempt up, 1 time\n")
+        .says("time limiter `each attempt` gave the attempt up, 3 times\n")
         .says("3 made, 3 refused")
         .says("in flight while the responses are kept:   3")
         .says("in flight when they are gone:             0");

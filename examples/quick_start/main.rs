@@ -8,6 +8,8 @@
 //! Begin with `protection.rs`: that is what you would write. The rest is the stage.
 
 mod arguments;
+mod figures;
+mod ink;
 mod protection;
 mod report;
 mod scenario;
@@ -64,17 +66,16 @@ async fn run(Arguments { seconds, seed, protection }: Arguments) -> Result<bool,
         length: Duration::from_secs(seconds),
     };
     let judged = lanes(scenario, protection, seed, &client).await?;
-    // Against what it is compared: the same calls to the same servers, without seawall.
+    // The whole pipelines are compared with the same calls to the same servers, without seawall.
     let control = match protection {
-        Protection::Bare => judged.clone(),
-        _ => lanes(scenario, Protection::Bare, seed, &client).await?,
+        Protection::Full => lanes(scenario, Protection::Bare, seed, &client).await?,
+        Protection::Without(_) | Protection::Bare => Vec::new(),
     };
-    let mut report = Report::new(scenario, judged.clone(), control.clone());
-    report.header(protection);
+    let mut report = Report::new(scenario, protection, judged.clone(), control.clone());
+    report.header();
 
     let mut traffic = JoinSet::new();
-    let bare = control.iter().filter(|_| protection != Protection::Bare);
-    for lane in judged.iter().chain(bare) {
+    for lane in judged.iter().chain(&control) {
         traffic.spawn(lane.clone().drive(scenario, Random::seeded(seed)));
     }
     for second in (1..=seconds).map(Duration::from_secs) {

@@ -1,5 +1,6 @@
 //! The protection: one pipeline for each server. This is the part to copy.
 
+use std::fmt;
 use std::time::Duration;
 
 use seawall::pipeline::{HttpPipeline, Step};
@@ -23,6 +24,16 @@ pub(crate) enum Protection {
     Full,
     Without(Step),
     Bare,
+}
+
+impl fmt::Display for Protection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("with seawall"),
+            Self::Without(step) => write!(f, "without {}", step.to_string().replace('_', " ")),
+            Self::Bare => f.write_str("without seawall"),
+        }
+    }
 }
 
 /// Safe defaults for HTTP, and on top of them what is known of each server.

@@ -69,7 +69,7 @@ impl Scenario {
 
     /// From when until when "dying" is dead.
     pub(crate) fn death(&self) -> (Duration, Duration) {
-        (self.part(6.0), self.part(11.0))
+        (self.part(4.5), self.part(9.5))
     }
 
     /// When the calls to a server are due, whatever became of those before: so a server that hangs
@@ -92,7 +92,7 @@ impl Scenario {
                     .collect(),
                 90,
             ),
-            Kind::Slow => ([1.0, 2.0, 10.0, 12.0].map(|at| self.part(at)).to_vec(), 50),
+            Kind::Slow => ([0.8, 1.8, 11.0, 13.0].map(|at| self.part(at)).to_vec(), 50),
             Kind::Flaky | Kind::Dying => (Vec::new(), 0),
         };
         due.extend(bursts.into_iter().flat_map(|at| std::iter::repeat_n(at, size)));

@@ -33,6 +33,8 @@ pub(crate) struct Lane {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Call {
     pub(crate) due: Duration,
+    /// How much too late it began, if the machine was busy.
+    pub(crate) late: Duration,
     /// From when it was due until its body was read, or until it failed.
     pub(crate) wait: Duration,
     pub(crate) outcome: Outcome,
@@ -107,9 +109,10 @@ impl Lane {
             sleep_until(scenario.start + due).await;
             let lane = self.clone();
             running.spawn(async move {
+                let late = scenario.now().saturating_sub(due);
                 let result = lane.clients.get(turn, &lane.server.url).await;
                 let wait = scenario.now().saturating_sub(due);
-                let call = Call { due, wait, outcome: Outcome::of(&result) };
+                let call = Call { due, late, wait, outcome: Outcome::of(&result) };
                 lane.calls.lock().unwrap().push(call);
             });
         }

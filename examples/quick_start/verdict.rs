@@ -1,15 +1,17 @@
 //! What is judged at the end: for each pattern, the one thing that it is there for.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use seawall::CircuitBreaker;
 use seawall::patterns::circuit_breaker::State;
 
+use crate::figures::{percent, span, success_share};
 use crate::protection::{SLOW_ATTEMPTS, SLOW_TIMEOUT};
-use crate::report::{percent, span};
 use crate::scenario::{Kind, Scenario};
 use crate::servers::CAPACITY;
-use crate::traffic::{Call, Lane, Outcome};
+use crate::traffic::{Lane, Outcome};
 
 /// One pattern's duty, and whether it was done.
 pub(crate) struct Judgement {
@@ -19,7 +21,7 @@ pub(crate) struct Judgement {
 }
 
 /// Judges every pattern by the server that needs it.
-pub(crate) fn judge(lanes: &[std::sync::Arc<Lane>], scenario: Scenario) -> Vec<Judgement> {
+pub(crate) fn judge(lanes: &[Arc<Lane>], scenario: Scenario) -> Vec<Judgement> {
     lanes
         .iter()
         .flat_map(|lane| match lane.server.kind {
@@ -78,27 +80,20 @@ fn time_limiter(lane: &Lane) -> Judgement {
 
 fn circuit_breaker(lane: &Lane, scenario: Scenario) -> Judgement {
     const MOST: usize = 40;
-    const LEAST: f64 = 0.5;
+    const LEAST: usize = 10;
     let borne = lane.server.seen.while_dead.load(Relaxed);
-    let late = scenario.part(13.0);
-    let recovered: Vec<Call> =
-        lane.calls.lock().unwrap().iter().filter(|call| call.due >= late).copied().collect();
-    let share = success_share(&recovered);
+    let (_, recovery) = scenario.death();
+    let calls = lane.calls.lock().unwrap();
+    let since = calls.iter().filter(|call| call.due >= recovery && call.outcome == Outcome::Ok);
+    let since = since.count();
     let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
-    let closed = breaker.is_some_and(|breaker| breaker.state() == State::Closed);
+    let state = breaker.map(CircuitBreaker::state);
+    let breaker = state.map_or("missing".to_string(), |state| state.to_string());
     Judgement {
         step: "circuit-breaker",
         claim: format!(
-            "dying bore {borne} requests while dead (allowed: {MOST}), and {} of the calls succeeded after its recovery (needed: {})",
-            percent(share),
-            percent(LEAST),
+            "dying bore {borne} requests while dead (allowed: {MOST}), then answered {since} calls (needed: {LEAST}); its breaker is {breaker}"
         ),
-        holds: borne <= MOST && share >= LEAST && closed,
+        holds: borne <= MOST && since >= LEAST && state == Some(State::Closed),
     }
-}
-
-/// The share of calls that succeeded, from 0 to 1.
-pub(crate) fn success_share(calls: &[Call]) -> f64 {
-    let ok = calls.iter().filter(|call| call.outcome == Outcome::Ok).count();
-    ok as f64 / calls.len().max(1) as f64
 }
