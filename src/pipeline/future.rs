@@ -180,7 +180,7 @@ where
                     let error = S::Error::from_rejected(rejected);
                     if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
                         // There was no attempt that could be judged.
-                        attempts.give_up();
+                        attempts.overtaken();
                         return Poll::Ready(Err(error));
                     }
                     Err(error)

@@ -95,8 +95,7 @@ impl Attempts {
             self.fail(verdict, is_error, repeat)
         };
         if !matches!(next, Next::Wait(_)) {
-            // The call is over, even if whoever counts it is not dropped yet.
-            self.share = None;
+            self.leave();
         }
         next
     }
@@ -107,8 +106,19 @@ impl Attempts {
         if self.deadline.is_none_or(|deadline| Instant::now() < deadline.instant()) {
             return Ok(());
         }
-        self.give_up();
+        self.overtaken();
         Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
+    }
+
+    /// The call's time is over during a wait.
+    pub(crate) fn overtaken(&mut self) {
+        self.give_up();
+        self.leave();
+    }
+
+    /// The call is over, even if whoever counts it is not dropped yet.
+    fn leave(&mut self) {
+        self.share = None;
     }
 
     fn succeed(&mut self) -> Next {
@@ -190,8 +200,7 @@ impl Attempts {
         Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
-    /// The call is over, with no further attempt.
-    pub(crate) fn give_up(&mut self) -> Next {
+    fn give_up(&mut self) -> Next {
         if self.failed > 1 {
             self.shared.counts.failed_with_retry();
         } else {
