@@ -276,3 +276,44 @@ async fn the_classifier_can_be_replaced_with_the_rest_kept() {
     service.oneshot(request(Method::GET, server.url("/"))).await.unwrap();
     assert_eq!(server.counts().requests, 3);
 }
+
+#[tokio::test]
+async fn a_goaway_without_error_that_took_the_request_on_is_not_safe_for_a_post() {
+    let server =
+        FaultServer::builder().http2().start(|_, _| Behaviour::go_away(h2::Reason::NO_ERROR));
+    let pipeline = pipeline();
+    let post = request(Method::POST, server.url("/"));
+    let error = send(&pipeline, over_http2(), post).await.unwrap_err();
+    assert_eq!(server.counts().requests, 1);
+    let get = request(Method::GET, server.url("/"));
+    send(&pipeline, over_http2(), get).await.unwrap_err();
+    assert_eq!(server.counts().requests, 4);
+}
+
+type Upload = http_body_util::combinators::BoxBody<Bytes, std::io::Error>;
+
+fn broken_upload(url: String) -> Request<Upload> {
+    use http_body_util::StreamBody;
+    let pieces = [
+        Ok(http_body::Frame::data(Bytes::from("half"))),
+        Err(std::io::Error::other("the disk is gone")),
+    ];
+    let body = StreamBody::new(futures_util::stream::iter(pieces));
+    Request::put(url).body(BodyExt::boxed(body)).unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_on_our_side_says_nothing_about_the_backend() {
+    for http2 in [false, true] {
+        let builder = FaultServer::builder();
+        let builder = if http2 { builder.http2() } else { builder };
+        let server = builder.start(|_, _| Behaviour::ok("never"));
+        let pipeline = Pipeline::http("inventory").replay(NoReplay).build().unwrap();
+        let client: Client<_, Upload> =
+            Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
+        let error =
+            pipeline.layer(client).oneshot(broken_upload(server.url("/"))).await.unwrap_err();
+        let counters = pipeline.circuit_breaker().unwrap().counters();
+        assert_eq!((counters.failed, counters.ignored), (0, 1), "{http2} {error:?}");
+    }
+}

@@ -16,6 +16,8 @@ pub struct Rejected {
     name: Arc<str>,
     reason: Reason,
     retry_after: Option<Duration>,
+    /// An earlier attempt of the same call was made, so this is no refusal of the call.
+    after_attempt: bool,
 }
 
 /// What exactly happened.
@@ -51,11 +53,17 @@ pub enum Reason {
 
 impl Rejected {
     pub(crate) const fn new(name: Arc<str>, reason: Reason) -> Self {
-        Self { name, reason, retry_after: None }
+        Self { name, reason, retry_after: None, after_attempt: false }
     }
 
     pub(crate) const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// The same, of a call that had an attempt made before.
+    pub(crate) const fn after_attempt(mut self) -> Self {
+        self.after_attempt = true;
         self
     }
 
@@ -78,12 +86,18 @@ impl Rejected {
     }
 
     /// Was the call never made?
+    ///
+    /// A retry whose later attempt is refused has made the call: that is no refusal, whatever its
+    /// [`reason`](Self::reason).
     #[must_use]
     pub const fn is_refusal(&self) -> bool {
-        !matches!(
-            self.reason,
-            Reason::AttemptTimedOut | Reason::DeadlineExceeded | Reason::AttemptsExhausted { .. }
-        )
+        !self.after_attempt
+            && !matches!(
+                self.reason,
+                Reason::AttemptTimedOut
+                    | Reason::DeadlineExceeded
+                    | Reason::AttemptsExhausted { .. }
+            )
     }
 
     /// Was the call made, and given up when its time was over?

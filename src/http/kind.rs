@@ -18,7 +18,7 @@ pub(crate) fn judge_error(
         return rejected.verdict();
     }
     match cause(error) {
-        Kind::Malformed => Verdict::ignored(Cause::Other),
+        Kind::Ours => Verdict::ignored(Cause::Other),
         Kind::Of(cause) => Verdict::failure(cause),
     }
 }
@@ -27,25 +27,26 @@ pub(crate) fn judge_error(
 pub(crate) fn body_cause(error: &(dyn StdError + 'static)) -> Cause {
     match cause(error) {
         Kind::Of(cause) => cause,
-        Kind::Malformed => Cause::Other,
+        Kind::Ours => Cause::Other,
     }
 }
 
 enum Kind {
-    /// The request could not even be made: this says nothing of the backend.
-    Malformed,
+    /// The request could not be made, or its own body broke: this says nothing of the backend.
+    Ours,
     Of(Cause),
 }
 
 fn cause(error: &(dyn StdError + 'static)) -> Kind {
     let mut found = None;
+    #[cfg_attr(not(any(feature = "hyper", feature = "reqwest")), expect(unused_mut))]
     let mut connecting = false;
     let mut next = Some(error);
     while let Some(error) = next {
         #[cfg(feature = "reqwest")]
         if let Some(error) = error.downcast_ref::<reqwest::Error>() {
             if error.is_builder() {
-                return Kind::Malformed;
+                return Kind::Ours;
             }
             if error.is_redirect() {
                 return Kind::Of(Cause::Permanent);
@@ -59,6 +60,9 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting |= error.is_connect();
         }
+        if is_ours(error) {
+            return Kind::Ours;
+        }
         // The innermost error says best what happened, unless it is known that nothing did.
         if found != Some(Cause::Unprocessed) {
             found = of_one(error).or(found);
@@ -71,6 +75,22 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         _ if connecting => Cause::Connect,
         found => found.unwrap_or(Cause::Other),
     })
+}
+
+/// Did the request's own body break, or is the request one that hyper does not send?
+fn is_ours(error: &(dyn StdError + 'static)) -> bool {
+    #[cfg(any(feature = "hyper", feature = "reqwest"))]
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        // hyper also calls it the user's error if a connection's task is gone with its runtime.
+        return error.is_user() && !error.to_string().starts_with("dispatch task");
+    }
+    #[cfg(feature = "http2")]
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        // Neither the peer nor h2 has reset the stream, so hyper has: the body broke.
+        return error.is_reset() && !error.is_remote() && !error.is_library();
+    }
+    let _ = error;
+    false
 }
 
 /// What one error of the chain says by itself.

@@ -165,7 +165,7 @@ where
                     Poll::Ready(Err(S::Error::from_rejected(rejected)))
                 }
             };
-            let result = match polled {
+            let mut result = match polled {
                 Poll::Ready(result) => {
                     // The call goes before its places do.
                     this.phase.set(Phase::Shut { rejected: None });
@@ -184,7 +184,7 @@ where
                     let error = S::Error::from_rejected(rejected);
                     if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
                         // There was no attempt that could be judged.
-                        attempts.give_up();
+                        attempts.overtaken();
                         return Poll::Ready(Err(error));
                     }
                     Err(error)
@@ -202,7 +202,7 @@ where
                     next.is_some()
                 };
                 match attempts.judge(&verdict, result.is_err(), repeat) {
-                    Next::Done => {}
+                    Next::Done => result = attempts.finish(result),
                     Next::Fail(rejected) => {
                         drop(result);
                         *this.permits = Permits::default();

@@ -265,3 +265,20 @@ async fn a_service_can_be_called_again_and_again() {
     }
     assert_eq!((backend.calls(), backend.misused(), backend.held()), (3, 0, 0));
 }
+
+/// An outer retry, or a caller, would take a refusal for a request that was never sent.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_an_attempt_is_no_refusal_of_the_call() {
+    let window = SlidingWindow::Consecutive(1);
+    let pipeline = Pipeline::builder("shop")
+        .retry(RetryConfig::default())
+        .circuit_breaker(CircuitBreakerConfig::builder().sliding_window(window))
+        .build()
+        .unwrap();
+    let call = || pipeline.call(|| async { Err::<(), _>(std::io::ErrorKind::BrokenPipe) });
+    let error = call().await.unwrap_err();
+    assert_eq!(error.rejected().unwrap().reason(), Reason::CircuitOpen);
+    assert!(!error.is_refusal(), "the first attempt was made");
+    let error = call().await.unwrap_err();
+    assert!(error.is_refusal(), "no attempt of this call was made");
+}

@@ -10,7 +10,7 @@ use super::budget::Share;
 use super::handle::Shared;
 use crate::backoff::BackoffContext;
 use crate::deadline::Deadline;
-use crate::error::{Reason, Rejected};
+use crate::error::{FromRejected, Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 use crate::telemetry::RetryEvent;
 
@@ -45,6 +45,8 @@ pub struct Attempts {
     /// Attempts that failed in a way that is retried.
     failed: u32,
     last_error: Option<Cause>,
+    /// Was any attempt really made, and not refused inside?
+    was_made: bool,
     started: Option<Instant>,
     deadline: Option<Deadline>,
     share: Option<Share>,
@@ -56,6 +58,7 @@ impl Attempts {
         Self {
             failed: 0,
             last_error: None,
+            was_made: false,
             started: config.is_timed().then(Instant::now),
             deadline: Deadline::current(),
             share: config.budget.as_ref().map(super::RetryBudget::enter),
@@ -95,10 +98,22 @@ impl Attempts {
             self.fail(verdict, is_error, repeat)
         };
         if !matches!(next, Next::Wait(_)) {
-            // The call is over, even if whoever counts it is not dropped yet.
-            self.share = None;
+            self.leave();
         }
         next
+    }
+
+    /// The last outcome, for the caller. If the last attempt was refused but an earlier one was made,
+    /// the call as a whole was made, and nobody may take it for unsent.
+    pub(crate) fn finish<T, E: FromRejected>(&self, result: Result<T, E>) -> Result<T, E> {
+        let refused = |error: &E| error.as_rejected().filter(|it| it.is_refusal()).cloned();
+        match result {
+            Err(error) if self.was_made => Err(match refused(&error) {
+                Some(rejected) => E::from_rejected(rejected.after_attempt()),
+                None => error,
+            }),
+            result => result,
+        }
     }
 
     /// A wait is over. It was to end before the deadline, but a timer is coarse and a task may be
@@ -107,9 +122,19 @@ impl Attempts {
         if self.deadline.is_none_or(|deadline| Instant::now() < deadline.instant()) {
             return Ok(());
         }
-        self.give_up();
-        self.share = None;
+        self.overtaken();
         Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
+    }
+
+    /// The call's time is over during a wait.
+    pub(crate) fn overtaken(&mut self) {
+        self.give_up();
+        self.leave();
+    }
+
+    /// The call is over, even if whoever counts it is not dropped yet.
+    fn leave(&mut self) {
+        self.share = None;
     }
 
     fn succeed(&mut self) -> Next {
@@ -147,6 +172,7 @@ impl Attempts {
             return Next::Done;
         }
         self.failed = context.attempt.get();
+        self.was_made |= cause != Cause::Refused;
         if is_error {
             self.last_error = Some(cause);
         }
@@ -191,8 +217,7 @@ impl Attempts {
         Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
-    /// The call is over, with no further attempt.
-    pub(crate) fn give_up(&mut self) -> Next {
+    fn give_up(&mut self) -> Next {
         if self.failed > 1 {
             self.shared.counts.failed_with_retry();
         } else {

@@ -85,7 +85,7 @@ where
                         attempt.is_some()
                     };
                     match this.attempts.judge(&verdict, result.is_err(), repeat) {
-                        Next::Done => return Poll::Ready(result),
+                        Next::Done => return Poll::Ready(this.attempts.finish(result)),
                         Next::Fail(rejected) => {
                             return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                         }

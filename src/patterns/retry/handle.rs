@@ -156,7 +156,7 @@ impl Retry {
             loop {
                 let result = make().await;
                 match attempts.judge(&classifier.classify(&result), result.is_err(), || true) {
-                    Next::Done => return result,
+                    Next::Done => return attempts.finish(result),
                     Next::Fail(rejected) => return Err(E::from_rejected(rejected)),
                     Next::Wait(pause) => {
                         drop(result);
