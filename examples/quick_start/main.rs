@@ -98,7 +98,7 @@ async fn lanes(
 ) -> Result<Vec<Arc<Lane>>, BoxError> {
     let mut lanes = Vec::new();
     for kind in Kind::ALL {
-        lanes.push(Lane::open(kind, scenario, protection, seed, &client).await?);
+        lanes.push(Lane::open(kind, scenario, protection, seed, client).await?);
     }
     Ok(lanes)
 }

@@ -64,9 +64,11 @@ impl Report {
         }
         println!(
             "Each second tells the calls made (ok, failed, timeout), repeated (retries) and refused (open, full,\n\
-             limited), and how long callers waited, whatever came of it (p50, p99). \"bare\" is the same traffic,\n\
-             without seawall, to identical copies of the servers."
+             limited), and how long callers waited, whatever came of it (p50, p99)."
         );
+        if !self.control.is_empty() {
+            println!("Bare: the same traffic to identical copies of the servers, without seawall.");
+        }
     }
 
     /// The block of the second that ends at `until`.
@@ -77,7 +79,7 @@ impl Report {
                 "ok", "failed", "timeout", "retries", "open", "full", "limited", "p50", "p99",
                 "bare p50", "p99",
             ];
-            println!("\n{:26}{}", "", self.ink.dim(&row(headings.map(String::from))));
+            println!("\n{:26}{}", "", self.ink.dim(&row(&headings.map(String::from))));
         }
         for (n, lane) in self.judged.iter().enumerate() {
             let calls = ended(lane, from, until);
@@ -103,7 +105,7 @@ impl Report {
                 bare_p99,
             ];
             let time = if n == 0 { format!("{}s", until.as_secs()) } else { String::new() };
-            println!("{time:>5}  {:8} {}{}", lane.server.kind, self.breaker(lane), row(cells));
+            println!("{time:>5}  {:8} {}{}", lane.server.kind, self.breaker(lane), row(&cells));
         }
     }
 
@@ -216,7 +218,7 @@ fn quantiles(calls: &[Call]) -> [String; 2] {
 }
 
 /// The numbers of one server in one second.
-fn row(cells: [String; 11]) -> String {
+fn row(cells: &[String; 11]) -> String {
     const WIDTHS: [usize; 11] = [5, 7, 9, 9, 6, 6, 9, 10, 9, 10, 9];
     cells.iter().zip(WIDTHS).map(|(cell, width)| format!("{cell:>width$}")).collect()
 }
