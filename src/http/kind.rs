@@ -65,7 +65,12 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         }
         // The innermost error says best what happened, unless it is known that nothing did.
         if found != Some(Cause::Unprocessed) {
-            found = of_one(error).or(found);
+            found = match of_one(error) {
+                // The system can say of a connection that stands what it says of one that fails to come
+                // about. That hyper has begun on the request is certain.
+                Some(Cause::Connect) if found == Some(Cause::Reset) => found,
+                one => one.or(found),
+            };
         }
         next = below(error);
     }
@@ -124,11 +129,11 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Cause> {
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
-        | io::ErrorKind::UnexpectedEof => Some(Cause::Reset),
-        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::UnexpectedEof
+        // A connection that stands ends so too when its route is lost.
         | io::ErrorKind::HostUnreachable
-        | io::ErrorKind::NetworkUnreachable
-        | io::ErrorKind::AddrNotAvailable => Some(Cause::Connect),
+        | io::ErrorKind::NetworkUnreachable => Some(Cause::Reset),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable => Some(Cause::Connect),
         // So rustls and native TLS report a peer whose handshake is wrong.
         io::ErrorKind::InvalidData => Some(Cause::Permanent),
         _ => None,

@@ -28,6 +28,8 @@ mod idempotency;
 mod kind;
 mod replay;
 mod retry_after;
+#[cfg(test)]
+mod tests;
 
 pub use body::GuardedBody;
 pub use classify::HttpClassifier;
