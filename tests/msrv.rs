@@ -1,0 +1,94 @@
+//! `rust-version` holds for all that users get: no dependency of any feature asks for more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+type Version = (u64, u64, u64);
+
+/// All platforms' dependencies where all of them are at hand, else those of this one.
+fn metadata() -> Value {
+    ask(&[]).or_else(|_| ask(&["--filter-platform", &host()])).expect("cargo knows the packages")
+}
+
+fn ask(more: &[&str]) -> Result<Value, String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"])
+        .args(more)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout).expect("cargo writes JSON"))
+}
+
+fn host() -> String {
+    let output = Command::new(env!("CARGO")).arg("-vV").output().expect("cargo runs");
+    let told = String::from_utf8(output.stdout).expect("UTF-8");
+    let host = told.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("cargo tells its host").to_owned()
+}
+
+fn version(text: &str) -> Version {
+    let mut parts = text.split('.').map(|part| part.parse().expect("a number"));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// Is it there for users on any platform, and not only for our own tests?
+fn is_normal(dependency: &Value) -> bool {
+    dependency["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"] != "dev")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a string")
+}
+
+/// All that the package with this id brings along, over its normal and build dependencies.
+fn reached<'m>(metadata: &'m Value, root: &'m str) -> BTreeSet<&'m str> {
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap();
+    let nodes: BTreeMap<_, _> = nodes.iter().map(|node| (text(&node["id"]), node)).collect();
+    let (mut seen, mut next) = (BTreeSet::from([root]), vec![root]);
+    while let Some(id) = next.pop() {
+        let below = nodes[id]["deps"].as_array().unwrap().iter();
+        next.extend(
+            below
+                .filter(|dependency| is_normal(dependency))
+                .map(|it| text(&it["pkg"]))
+                .filter(|id| seen.insert(id)),
+        );
+    }
+    seen
+}
+
+#[test]
+fn no_normal_dependency_asks_for_a_newer_rust() {
+    let metadata = metadata();
+    let root = text(&metadata["resolve"]["root"]);
+    let packages = metadata["packages"].as_array().unwrap();
+    let packages: BTreeMap<_, _> =
+        packages.iter().map(|package| (text(&package["id"]), package)).collect();
+    let own = version(text(&packages[root]["rust_version"]));
+
+    let reached = reached(&metadata, root);
+    let names: BTreeSet<_> = reached.iter().map(|id| text(&packages[id]["name"])).collect();
+    for name in ["tokio", "pin-project-lite", "http", "hyper", "hyper-util", "h2", "reqwest"] {
+        assert!(names.contains(name), "the walk has missed {name}");
+    }
+    assert!(!names.contains("proptest"), "the walk has strayed into the tests' dependencies");
+
+    let too_new: Vec<_> = reached
+        .iter()
+        .map(|id| packages[id])
+        .filter(|package| package["rust_version"].as_str().is_some_and(|asks| version(asks) > own))
+        .map(|package| {
+            let [name, is, asks] =
+                ["name", "version", "rust_version"].map(|key| text(&package[key]));
+            format!("{name} {is} asks for Rust {asks}")
+        })
+        .collect();
+    assert!(too_new.is_empty(), "{too_new:#?}");
+}
