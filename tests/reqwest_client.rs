@@ -242,11 +242,11 @@ async fn a_deadline_that_strikes_in_the_body_is_a_timeout_to_reqwest() {
 
 #[tokio::test]
 async fn the_attempts_limit_ends_with_the_head_unless_told_otherwise() {
-    let slow = || Behaviour::ok("slowly").trickle(1, ms(40));
+    let slow = || Behaviour::ok("slowly").trickle(1, ms(100));
     let server = FaultServer::always(slow());
     let limited = |scope| {
-        let limiter = TimeLimiterConfig::builder().timeout(ms(100)).scope(scope);
-        Pipeline::http("inventory").time_limiter(limiter).build().unwrap()
+        let limiter = TimeLimiterConfig::builder().timeout(ms(400)).scope(scope);
+        Pipeline::http("inventory").without(Step::Retry).time_limiter(limiter).build().unwrap()
     };
     use seawall::patterns::time_limiter::TimeLimitScope::{Head, WholeBody};
     let response = client(&limited(Head)).get(server.url("/")).send().await.unwrap();

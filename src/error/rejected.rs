@@ -161,7 +161,7 @@ impl fmt::Display for Rejected {
             }
         }
         match self.retry_after {
-            Some(wait) => write!(f, ", try again in {wait:?}"),
+            Some(wait) => write!(f, ", try again in {wait:.1?}"),
             None => Ok(()),
         }
     }

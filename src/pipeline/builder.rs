@@ -20,7 +20,7 @@ use crate::settings::{self, ConfigError};
 #[must_use = "a builder does nothing until `build`"]
 pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
     pub(super) steps: Steps,
-    /// Steps that were given by the user, so that a preset's may be replaced and a user's not.
+    /// Steps that were given by the user. A preset's may be replaced, and are fitted to these.
     given: Vec<Step>,
     error: Option<ConfigError>,
     classifier: C,
@@ -150,10 +150,11 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     ///
     /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
     /// contradict each other.
-    pub fn build(self) -> Result<Pipeline<C, N, R>, ConfigError> {
+    pub fn build(mut self) -> Result<Pipeline<C, N, R>, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
         }
+        self.fit_preset();
         let Steps { deadline, time_limiter, bulkhead, .. } = &self.steps;
         if let Some(limiter) = time_limiter {
             let timeout = limiter.config().timeout();
@@ -171,6 +172,19 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
             ends: self.ends,
             replay: self.replay,
         })
+    }
+
+    /// No attempt of a preset's may last longer than the whole call of a user.
+    fn fit_preset(&mut self) {
+        let Steps { name, deadline: Some(deadline), time_limiter: Some(limiter), .. } = &self.steps
+        else {
+            return;
+        };
+        let config = limiter.config();
+        if config.timeout() > *deadline && !self.given.contains(&Step::TimeLimiter) {
+            let fitted = config.to_builder().timeout(*deadline);
+            self.steps.time_limiter = fitted.into_step(name).ok();
+        }
     }
 
     /// Notes that the user gave this step, which can be done once.

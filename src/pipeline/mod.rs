@@ -85,6 +85,7 @@ use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
+use crate::telemetry::{Event, Observer};
 use steps::Steps;
 
 /// Several patterns around one call, in the order that is sound.
@@ -142,6 +143,31 @@ impl<C, N, R> Pipeline<C, N, R> {
     #[must_use]
     pub fn bulkhead(&self) -> Option<&Bulkhead> {
         self.steps.bulkhead.as_ref()
+    }
+
+    /// Tells `observer` whatever any step does from now on.
+    ///
+    /// ```
+    /// use seawall::telemetry::Event;
+    ///
+    /// # fn main() -> Result<(), seawall::ConfigError> {
+    /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;
+    /// pipeline.observe(|event: &Event<'_>| println!("{}: {:?}", event.name, event.kind));
+    /// # Ok(()) }
+    /// ```
+    pub fn observe(&self, observer: impl Observer) {
+        let observer = Arc::new(observer);
+        let share = || {
+            let observer = observer.clone();
+            move |event: &Event<'_>| observer.on_event(event)
+        };
+        let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
+            &*self.steps;
+        retry.iter().for_each(|step| step.observe(share()));
+        circuit_breaker.iter().for_each(|step| step.observe(share()));
+        rate_limiter.iter().for_each(|step| step.observe(share()));
+        time_limiter.iter().for_each(|step| step.observe(share()));
+        bulkhead.iter().for_each(|step| step.observe(share()));
     }
 
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another

@@ -202,6 +202,7 @@ impl Attempts {
         if let Some(hook) = &config.before_retry {
             hook(&context);
         }
+        shared.counts.retries();
         shared.tell(|| RetryEvent::Retry { attempt: self.failed, wait, cause, is_error });
         Next::Wait(wait)
     }

@@ -38,7 +38,7 @@ impl Shared {
     }
 }
 
-/// How the calls of a [`Retry`] ended; each call counts once.
+/// How the calls of a [`Retry`] ended; each call counts once among the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryMetrics {
@@ -50,6 +50,8 @@ pub struct RetryMetrics {
     pub failed_without_retry: u64,
     /// Calls that failed although they were retried.
     pub failed_with_retry: u64,
+    /// Attempts made again, of all calls together.
+    pub retries: u64,
     /// Calls, counted above too, that the budget denied a retry.
     pub budget_refused: u64,
 }
@@ -74,6 +76,7 @@ counts!(
     successful_with_retry,
     failed_without_retry,
     failed_with_retry,
+    retries,
     budget_refused
 );
 
