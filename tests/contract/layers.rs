@@ -165,12 +165,18 @@ async fn check_rate_limiter(limits: Limits) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rate_limiter() {
-    for algorithm in [RateLimiterAlgorithm::Cycles, RateLimiterAlgorithm::Semaphore] {
-        for permits in [1, 2, 50] {
-            for timeout in [Duration::ZERO, ms(100), ms(1_000)] {
-                check_rate_limiter(Limits { permits, timeout, algorithm }).await;
-            }
-        }
+async fn rate_limiter_of_cycles() {
+    check_rate_limiters(RateLimiterAlgorithm::Cycles).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn rate_limiter_as_a_semaphore() {
+    check_rate_limiters(RateLimiterAlgorithm::Semaphore).await;
+}
+
+/// Refusing, waiting for the next cycle and for one after it, and hardly ever waiting.
+async fn check_rate_limiters(algorithm: RateLimiterAlgorithm) {
+    for (permits, timeout) in [(1, Duration::ZERO), (1, ms(1_000)), (2, ms(100)), (50, ms(1_000))] {
+        check_rate_limiter(Limits { permits, timeout, algorithm }).await;
     }
 }
