@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
+use crate::patterns::circuit_breaker::SlidingWindow;
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -319,4 +320,45 @@ fn an_answer_that_comes_too_late_is_dropped() {
     assert_eq!((old.opening.get(), new.opening.get()), (1, 2));
     core.set_wait(new.generation, Duration::ZERO);
     core.try_acquire(now + MS, &mut out).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
+
+    /// The short way to record a success may only be taken where the long one does the same.
+    #[test]
+    fn a_plain_success_is_a_success(
+        window in window(),
+        calls in prop::collection::vec((0..4_u32, 0..400_u64, any::<bool>()), 1..200),
+    ) {
+        let config = CircuitBreakerConfig::builder()
+            .sliding_window(window)
+            .minimum_number_of_calls(3)
+            .slow_call_duration_threshold(MS * 2)
+            .build()
+            .unwrap();
+        let mut now = Instant::now();
+        let mut long = Core::new(config.clone().into(), Slices::FromStart, now);
+        let mut short = Core::new(config.into(), Slices::FromStart, now);
+        for (elapsed, pause, succeeds) in calls {
+            now += MS * u32::try_from(pause).unwrap();
+            let elapsed = MS * elapsed;
+            // Successes by far, so that windows without a failure come about.
+            let failure = (!succeeds && pause % 8 == 0).then_some(Cause::Other);
+            let ending = Ending { failure, elapsed, open: None };
+            let generation = long.generation();
+            let out = &mut Outbox::open();
+            long.record(now, generation, ending, out);
+            let done = failure.is_none() && short.record_plain_success(now, generation, elapsed);
+            if !done {
+                short.record(now, generation, ending, out);
+            }
+            prop_assert_eq!(long.metrics(now), short.metrics(now));
+            prop_assert_eq!(long.counters(), short.counters());
+            prop_assert_eq!(
+                (long.state(), long.generation()),
+                (short.state(), short.generation())
+            );
+        }
+    }
 }
