@@ -283,7 +283,7 @@ async fn a_goaway_without_error_that_took_the_request_on_is_not_safe_for_a_post(
         FaultServer::builder().http2().start(|_, _| Behaviour::go_away(h2::Reason::NO_ERROR));
     let pipeline = pipeline();
     let post = request(Method::POST, server.url("/"));
-    let error = send(&pipeline, over_http2(), post).await.unwrap_err();
+    send(&pipeline, over_http2(), post).await.unwrap_err();
     assert_eq!(server.counts().requests, 1);
     let get = request(Method::GET, server.url("/"));
     send(&pipeline, over_http2(), get).await.unwrap_err();
@@ -315,5 +315,35 @@ async fn an_upload_that_breaks_on_our_side_says_nothing_about_the_backend() {
             pipeline.layer(client).oneshot(broken_upload(server.url("/"))).await.unwrap_err();
         let counters = pipeline.circuit_breaker().unwrap().counters();
         assert_eq!((counters.failed, counters.ignored), (0, 1), "{http2} {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn answers_without_a_body_and_bodies_given_up_hold_nothing() {
+    let answers = [
+        (Method::HEAD, Behaviour::ok("not sent"), true),
+        (Method::GET, Behaviour::status(304), true),
+        (Method::GET, Behaviour::endless("piece", MS), false),
+    ];
+    for (method, behaviour, over) in answers {
+        for http2 in [false, true] {
+            let builder = FaultServer::builder();
+            let builder = if http2 { builder.http2() } else { builder };
+            let behaviour = behaviour.clone();
+            let server = builder.start(move |_, _| behaviour.clone());
+            let pipeline = pipeline();
+            let client = if http2 { over_http2() } else { plain() };
+            let request = request(method.clone(), server.url("/"));
+            let mut response = send(&pipeline, client, request).await.unwrap();
+            let in_flight = || pipeline.bulkhead().unwrap().metrics().in_flight;
+            assert_eq!(in_flight(), u32::from(!over), "{method} {http2}");
+            if !over {
+                let piece = response.body_mut().frame().await.unwrap().unwrap();
+                assert_eq!(piece.into_data().unwrap(), "piece");
+            }
+            drop(response);
+            assert_eq!((in_flight(), counted(&pipeline)), (0, (1, 0)), "{method} {http2}");
+            server.until(|counts| counts.in_flight == 0).await;
+        }
     }
 }
