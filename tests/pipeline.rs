@@ -9,12 +9,10 @@ use std::time::Duration;
 use seawall::patterns::circuit_breaker::Counters;
 use seawall::telemetry::{EventKind, RetryEvent};
 use seawall::{
-    Backoff, BulkheadConfig, CircuitBreakerConfig, Deadline, Error, Pipeline, PipelineBuilder,
-    RateLimiterConfig, Reason, RetryBudget, RetryConfig, SlidingWindow, TimeLimiterConfig,
+    Backoff, BulkheadConfig, CircuitBreakerConfig, Error, Pipeline, PipelineBuilder,
+    RateLimiterConfig, Reason, RetryConfig, TimeLimiterConfig,
 };
-use tokio::time::Instant;
 use tokio_test::{assert_pending, assert_ready, task};
-use tower::{Layer, Service, ServiceExt, service_fn};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
