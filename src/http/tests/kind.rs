@@ -191,6 +191,20 @@ mod of_hyper {
     }
 
     #[tokio::test]
+    async fn a_connection_that_broke_before_the_request_left_is_unprocessed_whatever_broke_it() {
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::TimedOut, ErrorKind::InvalidData] {
+            let mock = tokio_test::io::Builder::new().read_error(kind.into()).build();
+            let (mut sender, connection) =
+                hyper::client::conn::http1::handshake(TokioIo::new(mock)).await.unwrap();
+            let request = http::Request::new(Empty::<&'static [u8]>::new());
+            let (result, _) = tokio::join!(sender.send_request(request), connection);
+            let error = result.unwrap_err();
+            assert!(error.is_canceled() && error.source().is_some(), "{error:?}");
+            assert_eq!(judged(&error), Cause::Unprocessed);
+        }
+    }
+
+    #[tokio::test]
     async fn a_connection_whose_task_is_gone_is_a_reset_and_not_our_fault() {
         let mock = written().wait(std::time::Duration::from_secs(3600)).build();
         let (mut sender, connection) =
