@@ -84,8 +84,21 @@ impl CircuitBreaker {
         self.call_with(ResultClassifier, async { future.await.map_err(Error::Service) })
     }
 
-    /// As [`call`](Self::call), judged by `classifier`, for a future whose error can hold a
-    /// rejection already: another handle's, or a boxed error.
+    /// As [`call`](Self::call), for a future whose error can hold a rejection already: another handle's,
+    /// or a boxed error. So handles nest, and the error stays flat.
+    ///
+    /// # Errors
+    ///
+    /// The future's own error type, holding the [`Rejected`] if the circuit refuses.
+    pub fn call_flat<F, T, E>(&self, future: F) -> impl Future<Output = Result<T, E>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        self.call_with(ResultClassifier, future)
+    }
+
+    /// As [`call_flat`](Self::call_flat), judged by `classifier`.
     ///
     /// # Errors
     ///

@@ -38,7 +38,8 @@ impl RetryBudget {
     /// A budget of its own.
     ///
     /// `max_share`: retries per call in flight; range 0 to 1, usually 0.2. `min_concurrency`:
-    /// so many retries may always be in flight; usually 3.
+    /// so many retries may always be in flight; usually 3. As the share has to be *exceeded*, one retry
+    /// at a time is let through even with 0 and 0; to have none, use no retry.
     ///
     /// # Errors
     ///

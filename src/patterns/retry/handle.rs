@@ -135,13 +135,30 @@ impl Retry {
         })
     }
 
-    /// As [`call`](Self::call), judged by `classifier`, for futures whose error can hold a rejection
-    /// already: another handle's, or a boxed error.
+    /// As [`call`](Self::call), for futures whose error can hold a rejection already: another handle's,
+    /// or a boxed error. So handles nest, and the error stays flat.
     ///
     /// # Errors
     ///
-    /// The last future's error. Holding a rejection: if the call's [`Deadline`](crate::Deadline) passed
-    /// during a wait, or if `fail_after_max_attempts` is set and the last `Ok` is judged a failure.
+    /// The last future's error, or one holding a [`Rejected`](crate::Rejected) if the call's
+    /// [`Deadline`](crate::Deadline) passed during a wait.
+    pub fn call_flat<F, Fut, T, E>(
+        &self,
+        make: F,
+    ) -> impl Future<Output = Result<T, E>> + use<F, Fut, T, E>
+    where
+        F: FnMut() -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
+        self.call_with(ResultClassifier, make)
+    }
+
+    /// As [`call_flat`](Self::call_flat), judged by `classifier`.
+    ///
+    /// # Errors
+    ///
+    /// As for `call_flat`; also if `fail_after_max_attempts` is set and the last `Ok` is judged a failure.
     pub fn call_with<C, F, Fut, T, E>(
         &self,
         classifier: C,
