@@ -41,6 +41,9 @@ pub enum Error<E> {
 
 impl<E> Error<E> {
     /// Was the call never made (circuit open, bulkhead full, rate limited, …)?
+    ///
+    /// If a retry's later attempt is refused, an earlier one was made: then the answer is no, and neither
+    /// is it a timeout; [`rejected`](Self::rejected) tells more.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         self.rejected().is_some_and(Rejected::is_refusal)
@@ -138,8 +141,9 @@ impl<E> From<Rejected> for Error<E> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot hold a rejection of seawall",
     label = "this error type has no place for `seawall::Rejected`",
-    note = "put `seawall::ErrorLayer` at the bottom of the stack, right above the client: it turns `E` into `seawall::Error<E>`",
-    note = "or let the service's error be `tower::BoxError`; a `seawall::Pipeline` needs neither"
+    note = "in a stack of layers put `seawall::ErrorLayer` at the bottom, right above the client: it turns `E` into `seawall::Error<E>`",
+    note = "around a plain future use the handle's `call`, or `.map_err(seawall::Error::Service)`",
+    note = "a service whose error is `tower::BoxError` needs neither (over it use `pipeline.flat()`)"
 )]
 pub trait FromRejected: Sized {
     /// Holds `rejected`.

@@ -88,7 +88,7 @@ pub use patterns::bulkhead::{
 };
 pub use patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, CircuitBreakerLayer,
-    CircuitBreakerService, SlidingWindow,
+    CircuitBreakerService, OpenFor, SliceAlignment, SlidingWindow, State,
 };
 pub use patterns::rate_limiter::{
     RateLimiter, RateLimiterAlgorithm, RateLimiterConfig, RateLimiterConfigBuilder,
@@ -101,7 +101,7 @@ pub use patterns::time_limiter::{
     TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,
     TimeLimiterService,
 };
-pub use pipeline::{Pipeline, PipelineBuilder, PipelineService};
+pub use pipeline::{Pipeline, PipelineBuilder, PipelineService, Step};
 pub use random::Random;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;

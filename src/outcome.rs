@@ -149,12 +149,14 @@ impl Verdict {
 
 /// Judges what a call ended with.
 ///
-/// `Res` is the whole result, a `Result<Response, Error>`. A closure will do:
+/// `Res` is the whole result, a `Result<Response, Error>`. A classifier is not asked about what seawall itself
+/// said: a refusal by a layer inside is always ignored, and a timeout is always a failure. A closure will do:
 ///
 /// ```
-/// use seawall::{Cause, Classify, Verdict};
+/// use seawall::{Cause, Classify, Error, Verdict};
 ///
-/// let classifier = |result: &Result<u32, std::io::Error>| match result {
+/// // Over a pipeline, a handle's `call_with` or an `ErrorLayer` the error is an `Error<E>`.
+/// let classifier = |result: &Result<u32, Error<std::io::Error>>| match result {
 ///     Ok(0) => Verdict::failure(Cause::Other),
 ///     Ok(_) => Verdict::success(),
 ///     Err(_) => Verdict::failure(Cause::Other),
@@ -163,7 +165,8 @@ impl Verdict {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot judge a `{Res}`",
-    note = "over HTTP use `HttpClassifier` (`.http()` on the layer or pipeline builder); otherwise `ResultClassifier` or a closure `Fn(&{Res}) -> Verdict`"
+    note = "over HTTP use `HttpClassifier` (`.http()` on the layer or pipeline builder); otherwise `ResultClassifier` or a closure `Fn(&{Res}) -> Verdict`",
+    note = "a pipeline's errors are `seawall::Error<E>`; over a service whose error is a boxed error already use `pipeline.flat()`"
 )]
 pub trait Classify<Res> {
     /// The verdict on `result`.
@@ -174,6 +177,17 @@ impl<Res, F: Fn(&Res) -> Verdict> Classify<Res> for F {
     fn classify(&self, result: &Res) -> Verdict {
         self(result)
     }
+}
+
+/// The verdict on `result`: seawall's own words by their own rule, all else by `classifier`.
+#[inline]
+pub(crate) fn judge<C, T, E>(classifier: &C, result: &Result<T, E>) -> Verdict
+where
+    C: Classify<Result<T, E>>,
+    E: FromRejected,
+{
+    let rejected = result.as_ref().err().and_then(FromRejected::as_rejected);
+    rejected.map_or_else(|| classifier.classify(result), crate::Rejected::verdict)
 }
 
 /// The default: `Ok` is a success, `Err` a failure, and a refusal by an inner layer is ignored.

@@ -9,14 +9,19 @@ use crate::outcome::Verdict;
 /// than the request. Not being able to send a request again is no error: it is then sent once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot send a request of type `{Req}` again",
-    note = "`CloneRequest` needs `{Req}: Clone`; `HttpReplay` needs an `http::Request` whose body is `Clone`, or a `reqwest::Request`",
-    note = "`NoReplay` fits every request and makes exactly one attempt"
+    note = "`CloneRequest` needs `{Req}: Clone`; `HttpReplay` needs an `http::Request` whose body is `Clone`; for a `reqwest::Request` there is `seawall::reqwest::RequestReplay`",
+    note = "`.replay(NoReplay)` fits every request and makes exactly one attempt"
 )]
 pub trait Replay<Req> {
     /// What the inner service is called with.
     type Attempt;
     /// What is kept to make further attempts from.
     type Kit;
+
+    /// The only attempt, where there shall be no more. Default: the first one.
+    fn once(&self, request: Req) -> Self::Attempt {
+        self.first(request).0
+    }
 
     /// The first attempt, and the means for more.
     fn first(&self, request: Req) -> (Self::Attempt, Self::Kit);
@@ -26,12 +31,21 @@ pub trait Replay<Req> {
 }
 
 /// Sends a clone of the request each time.
+///
+/// The default of retries and pipelines. A request that is not `Clone` needs a replay of its own, or
+/// [`NoReplay`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CloneRequest;
 
+// So that the compiler names this trait, with its notes, and not the bound.
+#[diagnostic::do_not_recommend]
 impl<Req: Clone> Replay<Req> for CloneRequest {
     type Attempt = Req;
     type Kit = Req;
+
+    fn once(&self, request: Req) -> Req {
+        request
+    }
 
     fn first(&self, request: Req) -> (Req, Req) {
         (request.clone(), request)

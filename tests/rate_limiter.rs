@@ -753,7 +753,7 @@ async fn a_refusal_comes_out_of_the_response_and_the_client_is_not_called() {
     assert_eq!(error.retry_after(), Some(ms(10)));
     assert_eq!(
         format!("{error:#}"),
-        "call not made: rate limiter `inventory` permits no further call, try again in 10ms"
+        "call not made: rate limiter `inventory` permits no further call, try again in 10.0ms"
     );
 }
 

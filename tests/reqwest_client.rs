@@ -408,3 +408,15 @@ async fn the_verbs_are_reqwests() {
     let echoed = client.post(&url).form(&[("k", "v")]).send().await.unwrap();
     assert_eq!(echoed.text().await.unwrap(), "k=v");
 }
+
+// ## Errors
+
+#[tokio::test]
+async fn the_question_mark_takes_both_errors_of_a_concrete_type() {
+    async fn stock(client: &Client, url: String) -> Result<String, seawall::reqwest::Error> {
+        Ok(client.get(url).send().await?.error_for_status()?.text().await?)
+    }
+    let server = FaultServer::always(Behaviour::status(404));
+    let error = stock(&client(&pipeline()), server.url("/")).await.unwrap_err();
+    assert_eq!(error.service().unwrap().status(), Some(StatusCode::NOT_FOUND));
+}

@@ -93,3 +93,12 @@ async fn a_certificate_that_is_not_trusted_is_not_tried_twice() {
     assert_eq!(attempts(&pipeline), (0, 1));
     assert_eq!(server.counts().requests, 0);
 }
+
+#[tokio::test]
+async fn https_without_tls_says_nothing_about_the_backend() {
+    let pipeline = pipeline();
+    let client = HyperClient::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let request = Request::get("https://127.0.0.1:9/").body(Full::default()).unwrap();
+    pipeline.layer(client).oneshot(request).await.unwrap_err();
+    assert_eq!(attempts(&pipeline), (0, 0));
+}

@@ -10,8 +10,15 @@ use tower_service::Service;
 
 use super::Error;
 
+/// Goes to the bottom of a hand-made stack.
+///
 /// Gives a client whose error cannot hold a [`Rejected`](super::Rejected) the error type
-/// [`Error<E>`]. Goes to the bottom of a hand-made stack; a `Pipeline` does it by itself.
+/// [`Error<E>`]. A `Pipeline` does it by itself.
+///
+/// If the compiler says of a stack that "the method `ready` (or `call`, `oneshot`) exists, but its trait
+/// bounds were not satisfied", this layer is missing, or the request is not `Clone` under a retry
+/// ([`NoReplay`](crate::NoReplay)), or a classifier is for another type. Give the stack to a function
+/// `fn check<S: tower::Service<Request>>(_: &S) {}`, and it says which.
 ///
 /// ```
 /// use seawall::{CircuitBreaker, CircuitBreakerLayer, ErrorLayer};

@@ -60,7 +60,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting |= error.is_connect();
         }
-        if is_ours(error) {
+        if is_ours(error) || is_scheme_not_spoken(error) {
             return Kind::Ours;
         }
         // The innermost error says best what happened, unless it is known that nothing did.
@@ -80,6 +80,11 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         _ if connecting => Cause::Connect,
         found => found.unwrap_or(Cause::Other),
     })
+}
+
+/// Is it an `https` URL for a client that was built without TLS? There is no type to tell by.
+fn is_scheme_not_spoken(error: &(dyn StdError + 'static)) -> bool {
+    error.source().is_none() && error.to_string() == "invalid URL, scheme is not http"
 }
 
 /// Did the request's own body break, or is the request one that hyper does not send?

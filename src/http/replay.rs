@@ -9,7 +9,7 @@ use crate::replay::Replay;
 /// Sends a request again if it may be sent twice, or if it certainly was not begun the first time.
 ///
 /// See the table in the [module](super). A `http::Request` needs a body that is `Clone` (`Full`, `Empty`,
-/// `Bytes`, `String`, …); a `reqwest::Request` whose body is a stream is sent once.
+/// `Bytes`, `String`, …).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HttpReplay {
     all_methods: bool,
@@ -24,7 +24,12 @@ impl HttpReplay {
         Self { all_methods: true }
     }
 
-    fn may_repeat(idempotent: bool, verdict: &Verdict) -> bool {
+    #[cfg(feature = "reqwest")]
+    pub(crate) const fn repeats_all_methods(self) -> bool {
+        self.all_methods
+    }
+
+    pub(crate) fn may_repeat(idempotent: bool, verdict: &Verdict) -> bool {
         match verdict.cause() {
             // What the server cannot do it cannot do the second time either.
             Some(Cause::Permanent | Cause::Status(501 | 505)) => false,
@@ -36,42 +41,26 @@ impl HttpReplay {
 
 /// What is kept of a request to send it again.
 #[derive(Clone, Debug)]
-pub struct HttpKit<R> {
-    /// Nothing if the request cannot be copied.
-    request: Option<R>,
+pub struct HttpKit<B> {
+    request: Request<B>,
     idempotent: bool,
 }
 
 impl<B: Clone> Replay<Request<B>> for HttpReplay {
     type Attempt = Request<B>;
-    type Kit = HttpKit<Request<B>>;
+    type Kit = HttpKit<B>;
 
-    fn first(&self, request: Request<B>) -> (Request<B>, Self::Kit) {
+    fn once(&self, request: Request<B>) -> Request<B> {
+        request
+    }
+
+    fn first(&self, request: Request<B>) -> (Request<B>, HttpKit<B>) {
         let idempotent = self.all_methods
             || is_idempotent(request.method(), request.headers(), request.extensions());
-        (request.clone(), HttpKit { request: Some(request), idempotent })
+        (request.clone(), HttpKit { request, idempotent })
     }
 
-    fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Request<B>> {
-        kit.request.as_ref().filter(|_| Self::may_repeat(kit.idempotent, verdict)).cloned()
-    }
-}
-
-#[cfg(feature = "reqwest")]
-impl Replay<reqwest::Request> for HttpReplay {
-    type Attempt = reqwest::Request;
-    type Kit = HttpKit<reqwest::Request>;
-
-    fn first(&self, request: reqwest::Request) -> (reqwest::Request, Self::Kit) {
-        let none = http::Extensions::new();
-        let idempotent =
-            self.all_methods || is_idempotent(request.method(), request.headers(), &none);
-        let copy = request.try_clone();
-        (request, HttpKit { request: copy, idempotent })
-    }
-
-    fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<reqwest::Request> {
-        let request = kit.request.as_ref()?;
-        if Self::may_repeat(kit.idempotent, verdict) { request.try_clone() } else { None }
+    fn again(&self, kit: &mut HttpKit<B>, verdict: &Verdict) -> Option<Request<B>> {
+        Self::may_repeat(kit.idempotent, verdict).then(|| kit.request.clone())
     }
 }

@@ -174,16 +174,15 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
         })
     }
 
-    /// No attempt of a preset's may last longer than the whole call of a user.
+    /// A preset's attempt leaves room for two more within the whole call of a user.
     fn fit_preset(&mut self) {
         let Steps { name, deadline: Some(deadline), time_limiter: Some(limiter), .. } = &self.steps
         else {
             return;
         };
-        let config = limiter.config();
-        if config.timeout() > *deadline && !self.given.contains(&Step::TimeLimiter) {
-            let fitted = config.to_builder().timeout(*deadline);
-            self.steps.time_limiter = fitted.into_step(name).ok();
+        let (config, third) = (limiter.config(), *deadline / 3);
+        if config.timeout() > third && !self.given.contains(&Step::TimeLimiter) {
+            self.steps.time_limiter = config.to_builder().timeout(third).into_step(name).ok();
         }
     }
 

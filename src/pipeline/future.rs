@@ -14,7 +14,7 @@ use super::{Held, Pipeline};
 use crate::deadline::Deadline;
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
-use crate::outcome::Classify;
+use crate::outcome::{Classify, judge};
 use crate::patterns::oneshot::Oneshot;
 use crate::patterns::retry::{Attempts, Next};
 use crate::patterns::{bulkhead, rate_limiter};
@@ -37,7 +37,8 @@ pin_project! {
         permits: Permits,
         deadline: Option<Deadline>,
         attempts: Option<Attempts>,
-        kit: R::Kit,
+        // Nothing where nothing is made again.
+        kit: Option<R::Kit>,
         // Clones of it are made ready after a wait; nothing if there can be none.
         service: Option<S>,
         pipeline: Pipeline<C, N, R>,
@@ -82,7 +83,13 @@ where
         let own = steps.deadline.map(Deadline::after);
         let deadline = Deadline::earlier(own, Deadline::current());
         let mut permits = Permits::default();
-        let (attempt, kit) = pipeline.replay.first(request);
+        let (attempt, kit) = match &steps.retry {
+            Some(_) => {
+                let (attempt, kit) = pipeline.replay.first(request);
+                (attempt, Some(kit))
+            }
+            None => (pipeline.replay.once(request), None),
+        };
 
         let entered = Deadline::enter(deadline);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
@@ -192,13 +199,13 @@ where
             };
             drop(limit);
 
-            let verdict = classifier.classify(&result);
+            let verdict = judge(classifier, &result);
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
             let (pending, time_limit) = steps.settle(this.permits, &result, &verdict, over);
             if let Some(attempts) = this.attempts {
                 let mut next = None;
                 let repeat = || {
-                    next = replay.again(this.kit, &verdict);
+                    next = this.kit.as_mut().and_then(|kit| replay.again(kit, &verdict));
                     next.is_some()
                 };
                 match attempts.judge(&verdict, result.is_err(), repeat) {

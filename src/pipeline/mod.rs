@@ -77,7 +77,7 @@ pub use service::PipelineService;
 pub use steps::{IntoStep, Step};
 
 use crate::ends::AtResponse;
-use crate::error::{Error, ErrorService};
+use crate::error::{Error, ErrorService, FromRejected};
 use crate::outcome::{Classify, ResultClassifier};
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
@@ -145,7 +145,20 @@ impl<C, N, R> Pipeline<C, N, R> {
         self.steps.bulkhead.as_ref()
     }
 
-    /// Tells `observer` whatever any step does from now on.
+    /// The same steps with another replay.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2>
+    where
+        C: Clone,
+        N: Clone,
+        R: Clone,
+    {
+        let Self { steps, classifier, ends, replay } = self.clone();
+        Pipeline { steps, classifier, ends, replay: change(replay) }
+    }
+
+    /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
+    /// it that one's calls too.
     ///
     /// ```
     /// use seawall::telemetry::Event;
@@ -205,13 +218,36 @@ impl<C, R> Pipeline<C, AtResponse, R> {
         F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
     {
+        self.call_flat(move || {
+            let attempt = make();
+            async { attempt.await.map_err(Error::Service) }
+        })
+    }
+
+    /// As [`call`](Self::call), for futures whose error can hold a rejection already: a handle's, or a
+    /// boxed error. So they nest, and the error stays flat.
+    ///
+    /// # Errors
+    ///
+    /// The last future's error, or one holding a [`Rejected`](crate::Rejected) if a step refuses the call or its time
+    /// is over.
+    pub fn call_flat<F, Fut, T, E>(
+        &self,
+        make: F,
+    ) -> impl Future<Output = Result<T, E>> + use<C, R, F, Fut, T, E>
+    where
+        C: Classify<Result<T, E>> + Clone,
+        F: Fn() -> Fut + Clone,
+        Fut: Future<Output = Result<T, E>>,
+        E: FromRejected,
+    {
         let pipeline = Pipeline {
             steps: self.steps.clone(),
             classifier: self.classifier.clone(),
             ends: AtResponse,
             replay: CloneRequest,
         };
-        let mut service = pipeline.layer(flat::MakeService(make));
+        let mut service = pipeline.flat().layer(flat::MakeService(make));
         async move { service.call(()).await }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pipeline, PipelineBuilder, PipelineService};
-use crate::backoff::Backoff;
 use crate::ends::AtBodyEnd;
 use crate::error::ErrorService;
 use crate::http::{HttpClassifier, HttpReplay};
@@ -28,28 +27,20 @@ impl Pipeline {
     /// |---|---|
     /// | deadline | 30 s for the whole call, body included |
     /// | retry | [`RetryConfig::safe`]: 3 attempts, full jitter 100 ms to 5 s, a budget, `Retry-After` up to 30 s; only what may be sent twice |
-    /// | circuit breaker | opens at 50 % failures of the last 100 calls, from 20 calls on; waits 5 s, twice as long each time up to 60 s, ± 20 %; 5 trials, which must decide within 30 s |
-    /// | time limiter | 10 s to the head of one attempt's response |
+    /// | circuit breaker | [`CircuitBreakerConfig::safe`]: opens at 50 % failures of the last 100 calls, from 20 calls on; waits 5 s, twice as long each time up to 60 s, ± 20 %; 5 trials, which must decide within 30 s |
+    /// | time limiter | 10 s to the head of one attempt's response, or a third of a shorter deadline that you give |
     /// | bulkhead | 256 attempts at once, no waiting |
     ///
-    /// There is no rate limiter: what rate is right only you can know.
+    /// A step that you give replaces the preset's whole step: start from [`RetryConfig::safe`] and
+    /// [`CircuitBreakerConfig::safe`] to change one setting. There is no rate limiter: what rate is right only you can know.
     pub fn http(
         name: impl Into<Arc<str>>,
     ) -> PipelineBuilder<HttpClassifier, AtBodyEnd, HttpReplay> {
-        let open_wait = Backoff::exponential(Duration::from_secs(5), 2.0)
-            .randomized(0.2)
-            .capped(Duration::from_secs(60));
         Self::builder(name)
             .http()
             .deadline(Duration::from_secs(30))
             .retry(RetryConfig::safe())
-            .circuit_breaker(
-                CircuitBreakerConfig::builder()
-                    .minimum_number_of_calls(20)
-                    .permitted_calls_in_half_open(5)
-                    .max_wait_in_half_open(Duration::from_secs(30))
-                    .open_wait(open_wait),
-            )
+            .circuit_breaker(CircuitBreakerConfig::safe())
             .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(10)))
             .bulkhead(BulkheadConfig::builder().max_concurrent_calls(256))
             .into_preset()

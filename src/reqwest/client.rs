@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{IntoUrl, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Error, RequestBuilder};
+use super::{Error, RequestBuilder, RequestReplay};
 use crate::deadline::Deadline;
-use crate::pipeline::{HttpPipeline, HttpPipelineService, Pipeline};
-use crate::settings::ConfigError;
+use crate::ends::AtBodyEnd;
+use crate::error::ErrorService;
+use crate::http::HttpClassifier;
+use crate::pipeline::{HttpPipeline, Pipeline, PipelineService};
 
 /// A `reqwest::Client` whose calls go through a pipeline.
 ///
@@ -20,9 +23,12 @@ use crate::settings::ConfigError;
 #[derive(Clone, Debug)]
 pub struct Client {
     plain: reqwest::Client,
-    service: HttpPipelineService<reqwest::Client>,
+    service: Protected,
     timeout: Option<Duration>,
 }
+
+type Protected =
+    PipelineService<ErrorService<reqwest::Client>, HttpClassifier, AtBodyEnd, RequestReplay>;
 
 impl Client {
     /// A client with reqwest's settings behind the safe pipeline [`Pipeline::http`].
@@ -37,7 +43,12 @@ impl Client {
 
     /// Sets up a client.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder { inner: reqwest::Client::builder(), pipeline: None, timeout: None }
+        ClientBuilder {
+            inner: reqwest::Client::builder(),
+            name: "http".into(),
+            pipeline: None,
+            timeout: None,
+        }
     }
 
     /// Puts `pipeline` around a client that you built.
@@ -45,7 +56,8 @@ impl Client {
     /// Switch reqwest's own retries off in it, as the [module](super) says.
     #[must_use]
     pub fn wrap(client: reqwest::Client, pipeline: &HttpPipeline) -> Self {
-        Self { service: pipeline.layer(client.clone()), plain: client, timeout: None }
+        let service = pipeline.map_replay(RequestReplay).layer(client.clone());
+        Self { service, plain: client, timeout: None }
     }
 
     /// Begins a GET.
@@ -122,6 +134,7 @@ impl Default for Client {
 #[must_use = "a builder does nothing until `build`"]
 pub struct ClientBuilder {
     inner: reqwest::ClientBuilder,
+    name: Arc<str>,
     pipeline: Option<HttpPipeline>,
     timeout: Option<Duration>,
 }
@@ -138,7 +151,13 @@ macro_rules! forward {
 }
 
 impl ClientBuilder {
-    /// What the calls go through. Default: the safe pipeline [`Pipeline::http`], named `http`.
+    /// The name of the default pipeline, which errors and events bear. Default: `http`.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What the calls go through. Default: the safe pipeline [`Pipeline::http`].
     pub fn pipeline(mut self, pipeline: HttpPipeline) -> Self {
         self.pipeline = Some(pipeline);
         self
@@ -202,15 +221,11 @@ impl ClientBuilder {
     pub fn build(self) -> Result<Client, reqwest::Error> {
         let pipeline = match self.pipeline {
             Some(pipeline) => pipeline,
-            None => default_pipeline().expect("the preset is valid"),
+            None => Pipeline::http(self.name).build().expect("the preset is valid"),
         };
         let client = self.inner.retry(reqwest::retry::never()).build()?;
         Ok(Client { timeout: self.timeout, ..Client::wrap(client, &pipeline) })
     }
-}
-
-fn default_pipeline() -> Result<HttpPipeline, ConfigError> {
-    Pipeline::http("http").build()
 }
 
 impl fmt::Debug for ClientBuilder {

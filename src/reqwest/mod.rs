@@ -14,6 +14,16 @@
 //! Responses are reqwest's. The error is [`Error`], which holds reqwest's own error or what seawall has to
 //! say; a limit that strikes inside a body comes as a `reqwest::Error` whose `is_timeout()` is true.
 //!
+//! # What your error code becomes
+//!
+//! | with reqwest | with seawall |
+//! |---|---|
+//! | `fn f() -> Result<T, reqwest::Error>` | `fn f() -> Result<T, seawall::reqwest::Error>`; `?` takes both |
+//! | `e.is_timeout()` | `e.is_timeout()` for the deadline and the attempt's limit; `e.service().is_some_and(\|e\| e.is_timeout())` for reqwest's own (`read_timeout`) |
+//! | `e.is_connect()`, `e.status()`, … | the same on `e.service()` |
+//! | `"{e}"` | `"{e:#}"`: the plain form only says what kind of error it is |
+//! | an enum of yours with `#[from] reqwest::Error` | one more variant with `#[from] seawall::reqwest::Error`: `send` fails with that, bodies with the other |
+//!
 //! # Timeouts
 //!
 //! [`RequestBuilder::timeout`] and [`ClientBuilder::timeout`] are the deadline of the whole call: all
@@ -35,10 +45,20 @@
 
 mod client;
 mod ends;
+mod replay;
 mod request;
 
+pub use ::reqwest::{Body, Method, Request, Response, StatusCode, Url, Version, header};
 pub use client::{Client, ClientBuilder};
+pub use replay::{RequestKit, RequestReplay};
 pub use request::RequestBuilder;
+
+// For `?` in functions that return [`Error`]: bodies and `error_for_status` fail with reqwest's own.
+impl From<::reqwest::Error> for Error {
+    fn from(error: ::reqwest::Error) -> Self {
+        Self::Service(error)
+    }
+}
 
 /// What a call fails with: what seawall has to say, or reqwest's own error.
 pub type Error = crate::Error<::reqwest::Error>;

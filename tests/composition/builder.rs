@@ -129,6 +129,6 @@ fn steps_without_a_name_get_that_of_the_pipeline() {
 fn a_presets_attempt_is_fitted_to_the_deadline_that_is_given() {
     let pipeline = Pipeline::http("shop").deadline(Duration::from_secs(3)).build().unwrap();
     let limiter = pipeline.time_limiter().unwrap();
-    assert_eq!(limiter.config().timeout(), Duration::from_secs(3));
+    assert_eq!(limiter.config().timeout(), Duration::from_secs(1));
     assert_eq!(limiter.name(), "shop");
 }

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use seawall::patterns::circuit_breaker::State;
 use seawall::patterns::retry::Next;
 use seawall::testing::contract::{Act, Backend, End};
 use seawall::*;
@@ -281,4 +280,67 @@ async fn a_refusal_after_an_attempt_is_no_refusal_of_the_call() {
     assert!(!error.is_refusal(), "the first attempt was made");
     let error = call().await.unwrap_err();
     assert!(error.is_refusal(), "no attempt of this call was made");
+}
+
+/// What seawall itself says is judged by seawall's own rule, whatever the user's classifier would say.
+#[tokio::test(start_paused = true)]
+async fn a_users_classifier_is_not_asked_about_refusals() {
+    let strict = |result: &Result<u32, Error<std::io::Error>>| match result {
+        Ok(_) => Verdict::success(),
+        Err(_) => Verdict::failure(Cause::Other),
+    };
+    let pipeline = Pipeline::builder("shop")
+        .retry(RetryConfig::default())
+        .circuit_breaker(CircuitBreakerConfig::builder().sliding_window(SlidingWindow::Count(2)))
+        .bulkhead(BulkheadConfig::builder().max_concurrent_calls(0))
+        .classifier(strict)
+        .build()
+        .unwrap();
+    for _ in 0..4 {
+        let error = pipeline.call(|| async { Ok::<u32, std::io::Error>(1) }).await.unwrap_err();
+        assert!(error.is_refusal());
+    }
+    let breaker = pipeline.circuit_breaker().unwrap();
+    assert_eq!((breaker.state(), breaker.counters().ignored), (State::Closed, 4));
+    assert_eq!(pipeline.retry().unwrap().metrics().retries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn handles_nest_in_a_flat_error() {
+    let bulkhead =
+        Bulkhead::new("shop", BulkheadConfig::builder().max_concurrent_calls(0).build().unwrap());
+    let (breaker, retry) = (CircuitBreaker::with_defaults("shop"), Retry::with_defaults("shop"));
+    let pipeline = Pipeline::builder("shop").retry(retry.clone()).build().unwrap();
+    let call = || bulkhead.call(async { Ok::<u32, std::io::Error>(1) });
+    let results = [
+        breaker.call_flat(call()).await,
+        retry.call_flat(call).await,
+        pipeline.call_flat(call).await,
+    ];
+    for result in results {
+        let error: Error<std::io::Error> = result.unwrap_err();
+        assert!(error.is_refusal());
+    }
+    assert_eq!((breaker.counters().ignored, breaker.counters().failed), (1, 0));
+    assert_eq!(retry.metrics().retries, 0);
+}
+
+/// Without a retry nothing is sent again, so nothing is cloned.
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_clones_requests_only_for_a_retry() {
+    struct Counted(Arc<Mutex<u32>>);
+    impl Clone for Counted {
+        fn clone(&self) -> Self {
+            *self.0.lock().unwrap() += 1;
+            Self(self.0.clone())
+        }
+    }
+    let echo = || tower::service_fn(async |_: Counted| Ok::<(), std::io::Error>(()));
+    let clones = Arc::new(Mutex::new(0));
+    let bare = Pipeline::builder("shop").build().unwrap();
+    tower::Layer::layer(&bare, echo()).oneshot(Counted(clones.clone())).await.unwrap();
+    assert_eq!(*clones.lock().unwrap(), 0);
+    let retrying = Pipeline::builder("shop").retry(RetryConfig::default()).build().unwrap();
+    tower::Layer::layer(&retrying, echo()).oneshot(Counted(clones.clone())).await.unwrap();
+    assert_eq!(*clones.lock().unwrap(), 1);
 }

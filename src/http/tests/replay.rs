@@ -102,6 +102,7 @@ fn what_the_first_attempt_carries_the_next_one_carries_too() {
 #[cfg(feature = "reqwest")]
 mod of_reqwest {
     use super::*;
+    use crate::reqwest::{RequestKit, RequestReplay};
 
     fn request(method: &Method) -> reqwest::Request {
         let mut request =
@@ -111,18 +112,18 @@ mod of_reqwest {
     }
 
     fn again(
-        replay: HttpReplay,
-        kit: &mut <HttpReplay as Replay<reqwest::Request>>::Kit,
+        replay: RequestReplay,
+        kit: &mut RequestKit,
         cause: Cause,
     ) -> Option<reqwest::Request> {
-        Replay::<reqwest::Request>::again(&replay, kit, &Verdict::failure(cause))
+        replay.again(kit, &Verdict::failure(cause))
     }
 
     #[test]
     fn the_same_holds_for_reqwests_requests() {
         for (cause, idempotent, other) in CAUSES {
             for (method, is_idempotent) in METHODS {
-                let replay = HttpReplay::default();
+                let replay = RequestReplay::default();
                 let (_, mut kit) = replay.first(request(&method));
                 let again = again(replay, &mut kit, cause);
                 let wanted = if is_idempotent { idempotent } else { other };
@@ -138,7 +139,7 @@ mod of_reqwest {
     fn a_stream_is_never_sent_again_even_if_it_was_not_begun() {
         let mut request = request(&Method::GET);
         *request.body_mut() = Some(reqwest::Body::wrap(http_body_util::Empty::<&[u8]>::new()));
-        let replay = HttpReplay::all_methods();
+        let replay = RequestReplay(HttpReplay::all_methods());
         let (first, mut kit) = replay.first(request);
         assert!(first.body().is_some());
         let again = again(replay, &mut kit, Cause::Connect);

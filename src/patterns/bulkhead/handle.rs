@@ -70,6 +70,9 @@ impl Bulkhead {
     /// # }
     /// ```
     ///
+    /// A future that is another handle's call already has the right error: give it to
+    /// [`call_flat`](Self::call_flat).
+    ///
     /// # Errors
     ///
     /// [`Error::Rejected`] if the bulkhead is full for as long as the call may wait,

@@ -106,6 +106,20 @@ impl CircuitBreakerConfig {
         CircuitBreakerConfigBuilder::default()
     }
 
+    /// For calls to a service over a network: judges from 20 calls on, waits 5 s when it opens, twice as
+    /// long each time up to 60 s, ± 20 %, and then makes 5 trials, which must decide within 30 s. All else is
+    /// as in [`builder`](Self::builder).
+    pub fn safe() -> CircuitBreakerConfigBuilder {
+        let open_wait = Backoff::exponential(Duration::from_secs(5), 2.0)
+            .randomized(0.2)
+            .capped(Duration::from_secs(60));
+        Self::builder()
+            .minimum_number_of_calls(20)
+            .permitted_calls_in_half_open(5)
+            .max_wait_in_half_open(Duration::from_secs(30))
+            .preset_open_wait(open_wait)
+    }
+
     /// Starts from these settings.
     pub fn to_builder(&self) -> CircuitBreakerConfigBuilder {
         CircuitBreakerConfigBuilder { config: self.clone(), wait: None }
@@ -292,6 +306,12 @@ impl CircuitBreakerConfigBuilder {
     /// The dice for a random open wait. Default: seeded by the operating system.
     pub fn random(mut self, random: Random) -> Self {
         self.config.random = Some(random);
+        self
+    }
+
+    /// May be replaced by either setting for the open wait.
+    fn preset_open_wait(mut self, wait: Backoff) -> Self {
+        self.config.open_wait = wait;
         self
     }
 

@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use super::{Pending, Permit};
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
-use crate::outcome::Classify;
+use crate::outcome::{Classify, judge};
 
 pin_project! {
     /// The response future of [`CircuitBreakerService`](super::CircuitBreakerService).
@@ -54,7 +54,7 @@ where
         match self.project().state.project() {
             StateProj::Admitted { call, permit, classifier, ends } => {
                 let result = ready!(call.poll(cx));
-                let verdict = classifier.classify(&result);
+                let verdict = judge(classifier, &result);
                 let over = result.as_ref().map_or(true, |response| ends.is_over(response));
                 let pending = permit.take().and_then(|permit| permit.judge_head(&verdict, over));
                 Poll::Ready(result.map(|response| ends.attach(response, pending)))

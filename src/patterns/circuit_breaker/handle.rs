@@ -13,7 +13,7 @@ use super::state::Core;
 use super::view::{Counters, Metrics, State};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Rejected};
-use crate::outcome::{Cause, Classify, ResultClassifier, Verdict};
+use crate::outcome::{Cause, Classify, ResultClassifier, Verdict, judge};
 use crate::telemetry::Observer;
 
 /// A named circuit breaker. Clones share one state.
@@ -71,6 +71,9 @@ impl CircuitBreaker {
     /// # }
     /// ```
     ///
+    /// A future that is another handle's call already has the right error: give it to
+    /// [`call_flat`](Self::call_flat).
+    ///
     /// # Errors
     ///
     /// [`Error::Rejected`] if the circuit refuses, [`Error::Service`] with the future's own error.
@@ -117,7 +120,7 @@ impl CircuitBreaker {
         async move {
             let permit = this.try_acquire().map_err(E::from_rejected)?;
             let result = future.await;
-            permit.record(&classifier.classify(&result));
+            permit.record(&judge(&classifier, &result));
             result
         }
     }

@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::RateLimiter;
 use super::acquire::Acquire;
 use crate::error::{FromRejected, Rejected};
-use crate::outcome::Classify;
+use crate::outcome::{Classify, judge};
 
 pin_project! {
     /// The response future of [`RateLimiterService`](super::RateLimiterService).
@@ -101,7 +101,7 @@ where
             match this.state.as_mut().project() {
                 StateProj::Calling { call } => {
                     let result = ready!(call.poll(cx));
-                    this.limiter.on_verdict(&this.classifier.classify(&result));
+                    this.limiter.on_verdict(&judge(this.classifier, &result));
                     return Poll::Ready(result);
                 }
                 StateProj::Waiting { waiting } => {

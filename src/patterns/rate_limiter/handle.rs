@@ -12,7 +12,7 @@ use super::shared::{Metrics, Shared};
 use super::state::{Answer, Patience};
 use crate::deadline::Deadline;
 use crate::error::{Error, FromRejected, Rejected};
-use crate::outcome::{Classify, ResultClassifier, Verdict};
+use crate::outcome::{Classify, ResultClassifier, Verdict, judge};
 use crate::settings::ConfigError;
 use crate::telemetry::Observer;
 
@@ -65,6 +65,9 @@ impl RateLimiter {
     /// # }
     /// ```
     ///
+    /// A future that is another handle's call already has the right error: give it to
+    /// [`call_flat`](Self::call_flat).
+    ///
     /// # Errors
     ///
     /// [`Error::Rejected`] if the wait would be too long, [`Error::Service`] with the future's own
@@ -115,7 +118,7 @@ impl RateLimiter {
                 acquire.await.map_err(E::from_rejected)?;
             }
             let result = future.await;
-            this.on_verdict(&classifier.classify(&result));
+            this.on_verdict(&judge(&classifier, &result));
             result
         }
     }

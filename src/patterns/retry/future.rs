@@ -11,7 +11,7 @@ use tower_service::Service;
 
 use super::attempts::{Attempts, Next};
 use crate::error::FromRejected;
-use crate::outcome::Classify;
+use crate::outcome::{Classify, judge};
 use crate::patterns::oneshot::Oneshot;
 use crate::replay::Replay;
 
@@ -78,7 +78,7 @@ where
             let attempt = match this.state.as_mut().project() {
                 StateProj::Attempting { call } => {
                     let result = ready!(call.poll(cx));
-                    let verdict = this.classifier.classify(&result);
+                    let verdict = judge(this.classifier, &result);
                     let mut attempt = None;
                     let repeat = || {
                         attempt = this.replay.again(this.kit, &verdict);

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::attempts::{Attempts, Next};
 use super::config::RetryConfig;
 use crate::error::{Error, FromRejected};
-use crate::outcome::{Classify, ResultClassifier};
+use crate::outcome::{Classify, ResultClassifier, judge};
 use crate::random::Random;
 use crate::telemetry::{EventKind, Observer, Observers, RetryEvent};
 
@@ -175,7 +175,7 @@ impl Retry {
             let mut attempts = this.start();
             loop {
                 let result = make().await;
-                match attempts.judge(&classifier.classify(&result), result.is_err(), || true) {
+                match attempts.judge(&judge(&classifier, &result), result.is_err(), || true) {
                     Next::Done => return attempts.finish(result),
                     Next::Fail(rejected) => return Err(E::from_rejected(rejected)),
                     Next::Wait(pause) => {

@@ -82,6 +82,9 @@ impl TimeLimiter {
     /// # }
     /// ```
     ///
+    /// A future that is another handle's call already has the right error: give it to
+    /// [`call_flat`](Self::call_flat).
+    ///
     /// # Errors
     ///
     /// [`Error::Rejected`] if the time is over, [`Error::Service`] with the future's own error.
