@@ -171,6 +171,7 @@ pub trait Classify<Res> {
 }
 
 impl<Res, F: Fn(&Res) -> Verdict> Classify<Res> for F {
+    #[inline]
     fn classify(&self, result: &Res) -> Verdict {
         self(result)
     }
@@ -181,6 +182,7 @@ impl<Res, F: Fn(&Res) -> Verdict> Classify<Res> for F {
 pub struct ResultClassifier;
 
 impl<T, E: FromRejected> Classify<Result<T, E>> for ResultClassifier {
+    #[inline]
     fn classify(&self, result: &Result<T, E>) -> Verdict {
         match result {
             Ok(_) => Verdict::success(),

@@ -84,11 +84,11 @@ where
         let mut permits = Permits::default();
         let (attempt, kit) = pipeline.replay.first(request);
 
-        let entered = Deadline::enter(deadline);
+        let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
         let gate = steps.enter(&mut permits, deadline, false);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
-        let inner = Deadline::enter(permits.limit);
+        let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
         let phase =
             Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
@@ -112,11 +112,11 @@ where
         let mut this = self.project();
         let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
         let deadline = *this.deadline;
-        let _entered = Deadline::enter(deadline);
+        let _entered = deadline.map(Deadline::enter);
         loop {
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
-            let limit = this.permits.limit.map(|limit| Deadline::enter(Some(limit)));
+            let limit = this.permits.limit.map(Deadline::enter);
 
             let again = this.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
 

@@ -57,6 +57,7 @@ impl Observers {
     }
 
     /// Tells one event.
+    #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
         let Some(listeners) = self.list.lock().clone() else { return };
         let event = Event::new(name, at, kind);

@@ -39,10 +39,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, N>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let ends = self.ends.clone();
         // The clock is read only by those who do not get in at once.

@@ -32,6 +32,7 @@ pin_project! {
 }
 
 impl<F, C, N> ResponseFuture<F, C, N> {
+    #[inline]
     pub(super) const fn admitted(call: F, permit: Permit, classifier: C, ends: N) -> Self {
         Self { state: State::Admitted { call, permit: Some(permit), classifier, ends } }
     }
@@ -50,6 +51,7 @@ where
 {
     type Output = Result<N::Out, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Admitted { call, permit, classifier, ends } => {

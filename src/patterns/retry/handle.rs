@@ -62,7 +62,7 @@ macro_rules! counts {
         pub(super) struct Counts { $($name: AtomicU64),* }
 
         impl Counts {
-            $(pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
+            $(#[inline] pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
 
             fn read(&self) -> RetryMetrics {
                 RetryMetrics { $($name: self.$name.load(Ordering::Relaxed)),* }
@@ -174,6 +174,7 @@ impl Retry {
     }
 
     /// Counts the attempts of one call by hand.
+    #[inline]
     #[must_use]
     pub fn start(&self) -> Attempts {
         Attempts::new(self.shared.clone())
