@@ -122,7 +122,8 @@ impl Steps {
         if let Some(limiter) = self.rate_limiter.as_ref().filter(|_| permits.is_limited) {
             limiter.on_verdict(verdict);
         }
-        let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict, over));
+        let pending =
+            permits.breaker.take().and_then(|mut permit| permit.judge_head(verdict, over));
         (pending, time_limit)
     }
 
