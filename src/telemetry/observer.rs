@@ -67,6 +67,12 @@ impl Observers {
         }
     }
 
+    /// Tells an event of this moment.
+    #[cold]
+    pub(crate) fn tell_now(&self, name: &str, kind: EventKind) {
+        self.tell(name, Instant::now(), kind);
+    }
+
     /// An outbox for a core to put its events into.
     pub(crate) fn outbox<K>(&self) -> Outbox<K> {
         Outbox { wanted: self.any(), first: None, rest: Vec::new() }

@@ -252,6 +252,7 @@ impl RateLimiter {
     }
 }
 
+#[inline]
 fn patience(deadline: Option<Deadline>) -> Patience {
     Patience::Timeout(deadline.map(Deadline::instant))
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::attempts::{Attempts, Next};
 use super::config::RetryConfig;
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
         if self.observers.any() {
-            self.observers.tell(&self.name, Instant::now(), EventKind::Retry(event()));
+            self.observers.tell_now(&self.name, EventKind::Retry(event()));
         }
     }
 }

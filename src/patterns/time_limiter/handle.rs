@@ -188,7 +188,7 @@ impl TimeLimiter {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if observers.any() {
-            observers.tell(name, Instant::now(), EventKind::TimeLimiter(event));
+            observers.tell_now(name, EventKind::TimeLimiter(event));
         }
     }
 }
