@@ -9,9 +9,9 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::attempt::{Gate, Permits};
+use super::attempt::{Gate, Moment, Permits};
 use super::{Held, Pipeline};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, later};
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
 use crate::outcome::Classify;
@@ -62,6 +62,7 @@ pin_project! {
 
 impl<S: Service<A>, A> Phase<S, A> {
     /// What follows a gate; an open one is passed by `call`.
+    #[inline]
     fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
         match gate {
             Gate::Open => Self::Calling { call: call(attempt) },
@@ -77,16 +78,18 @@ where
     R: Replay<Req>,
     S: Service<R::Attempt> + Clone,
 {
+    #[inline]
     pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
         let steps = &*pipeline.steps;
-        let own = steps.deadline.map(Deadline::after);
+        let mut moment = Moment::default();
+        let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
         let mut permits = Permits::default();
         let (attempt, kit) = pipeline.replay.first(request);
 
         let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
-        let gate = steps.enter(&mut permits, deadline, false);
+        let gate = steps.enter(&mut permits, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
@@ -154,7 +157,7 @@ where
                     // One that outlasts the call is given up below, over or not.
                     if over && steps.passed(deadline, again).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter(this.permits, deadline, again);
+                        let gate = steps.enter(this.permits, deadline, again, Moment::default());
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }

@@ -116,7 +116,13 @@ impl CircuitBreaker {
     /// [`Rejected`] if the circuit refuses.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        let ticket = self.shared.admit()?;
+        self.admit(Instant::now)
+    }
+
+    /// The same, with the moment from `clock`, which is asked only if it matters.
+    #[inline]
+    pub(crate) fn admit(&self, clock: impl FnOnce() -> Instant) -> Result<Permit, Rejected> {
+        let ticket = self.shared.admit(clock)?;
         Ok(Permit { shared: Some(self.shared.clone()), ticket })
     }
 

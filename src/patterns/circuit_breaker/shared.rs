@@ -172,13 +172,16 @@ impl Shared {
 
     /// Lets a call pass, or says why not. A closed circuit costs one atomic read.
     #[inline]
-    pub(crate) fn admit(self: &Arc<Self>) -> Result<Ticket, Rejected> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        clock: impl FnOnce() -> Instant,
+    ) -> Result<Ticket, Rejected> {
         let gate = self.gate.load(Ordering::Acquire);
         let timed = self.timed || self.observers.any();
         let (generation, started) = if gate & 1 == 1 {
-            (gate >> 1, timed.then(Instant::now))
+            (gate >> 1, timed.then(clock))
         } else {
-            let now = Instant::now();
+            let now = clock();
             (self.ask(now)?, timed.then_some(now))
         };
         Ok(Ticket { generation, started, deadline: Deadline::current() })
