@@ -120,7 +120,6 @@ where
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
             let limit = this.permits.limit.map(Deadline::enter);
-
             let again = this.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
 
             // Either the attempt's result, or a gate that it has come to.
@@ -223,15 +222,16 @@ where
                     }
                 }
             }
-            let held = (!over).then(|| Held {
-                pending,
-                time_limit,
-                bulkhead: this.permits.bulkhead.take(),
-                deadline,
-                steps: steps.clone(),
-            });
-            this.permits.bulkhead = None;
-            let held = held.filter(|held| !held.is_empty());
+            let bulkhead = this.permits.bulkhead.take();
+            if over {
+                // The events of the bulkhead come last.
+                drop(pending);
+                drop(time_limit);
+                drop(bulkhead);
+                return Poll::Ready(result.map(|response| ends.attach(response, None)));
+            }
+            let held = Held { pending, time_limit, bulkhead, deadline, steps: steps.clone() };
+            let held = (!held.is_empty()).then_some(held);
             return Poll::Ready(result.map(|response| ends.attach(response, held)));
         }
     }
