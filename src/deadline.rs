@@ -59,6 +59,7 @@ impl Deadline {
     }
 
     /// The moment.
+    #[inline]
     #[must_use]
     pub const fn instant(self) -> Instant {
         self.0
@@ -78,6 +79,7 @@ impl Deadline {
     }
 
     /// The earlier of two deadlines, either of which may be missing.
+    #[inline]
     pub(crate) fn earlier(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -85,15 +87,17 @@ impl Deadline {
         }
     }
 
-    /// Announces `deadline` until the returned guard is dropped.
-    pub(crate) fn enter(deadline: Option<Self>) -> Entered {
+    /// Announces the deadline until the returned guard is dropped.
+    #[inline]
+    pub(crate) fn enter(self) -> Entered {
         let outer = CURRENT.get();
-        CURRENT.set(Self::earlier(outer, deadline));
+        CURRENT.set(Self::earlier(outer, Some(self)));
         Entered { outer }
     }
 }
 
 /// Adds without overflow.
+#[inline]
 pub(crate) fn later(instant: Instant, span: Duration) -> Instant {
     instant.checked_add(span.min(FAR)).unwrap_or(instant)
 }
@@ -105,6 +109,7 @@ pub(crate) struct Entered {
 }
 
 impl Drop for Entered {
+    #[inline]
     fn drop(&mut self) {
         CURRENT.set(self.outer);
     }
@@ -124,7 +129,7 @@ pin_project! {
         // What is dropped unfinished learns its deadline too.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            let _entered = Deadline::enter(*this.deadline);
+            let _entered = this.deadline.map(Deadline::enter);
             this.future.set(None);
         }
     }
@@ -135,7 +140,7 @@ impl<F: Future> Future for Scoped<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let _entered = Deadline::enter(*this.deadline);
+        let _entered = this.deadline.map(Deadline::enter);
         this.future.as_pin_mut().expect("the future is there until the drop").poll(cx)
     }
 }

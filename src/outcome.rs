@@ -174,6 +174,7 @@ pub trait Classify<Res> {
 }
 
 impl<Res, F: Fn(&Res) -> Verdict> Classify<Res> for F {
+    #[inline]
     fn classify(&self, result: &Res) -> Verdict {
         self(result)
     }
@@ -195,6 +196,7 @@ where
 pub struct ResultClassifier;
 
 impl<T, E: FromRejected> Classify<Result<T, E>> for ResultClassifier {
+    #[inline]
     fn classify(&self, result: &Result<T, E>) -> Verdict {
         match result {
             Ok(_) => Verdict::success(),

@@ -53,10 +53,12 @@ impl<S: Service<Req>, Req> Service<Req> for ErrorService<S> {
     type Error = Error<S::Error>;
     type Future = ErrorFuture<S::Future>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Error::Service)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         ErrorFuture { inner: self.inner.call(request) }
     }
@@ -75,6 +77,7 @@ pin_project! {
 impl<F: Future<Output = Result<T, E>>, T, E> Future for ErrorFuture<F> {
     type Output = Result<T, Error<E>>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(ready!(self.project().inner.poll(cx)).map_err(Error::Service))
     }

@@ -24,6 +24,7 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
         Self::Readying { service, request: Some(request) }
     }
 
+    #[inline]
     pub(crate) const fn calling(call: S::Future) -> Self {
         Self::Calling { call }
     }
@@ -32,6 +33,7 @@ impl<S: Service<Req>, Req> Oneshot<S, Req> {
 impl<S: Service<Req>, Req> Future for Oneshot<S, Req> {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             match self.as_mut().project() {

@@ -6,7 +6,7 @@ use super::steps::Steps;
 use crate::deadline::Deadline;
 use crate::error::{FromRejected, Reason, Rejected};
 use crate::outcome::Verdict;
-use crate::patterns::bulkhead::{self, Begun, BulkheadPermit};
+use crate::patterns::bulkhead::{self, Begun, Bulkhead, BulkheadPermit};
 use crate::patterns::circuit_breaker::{Pending, Permit};
 use crate::patterns::rate_limiter;
 use crate::patterns::time_limiter::TimeLimit;
@@ -20,6 +20,17 @@ pub(super) struct Permits {
     pub(super) bulkhead: Option<BulkheadPermit>,
     /// The limit of the attempt, once its time runs.
     pub(super) limit: Option<Deadline>,
+}
+
+/// The clock, read at most once for all the gates that are passed in one go.
+#[derive(Debug, Default)]
+pub(super) struct Moment(Option<Instant>);
+
+impl Moment {
+    #[inline]
+    pub(super) fn now(&mut self) -> Instant {
+        *self.0.get_or_insert_with(Instant::now)
+    }
 }
 
 /// What an attempt finds at a gate.
@@ -36,37 +47,45 @@ pub(super) enum Gate {
 
 impl Steps {
     /// The first gates, up to where a wait may be needed.
+    #[inline]
     pub(super) fn enter(
         &self,
         permits: &mut Permits,
         deadline: Option<Deadline>,
         again: bool,
+        mut moment: Moment,
     ) -> Gate {
-        if let Some(rejected) = self.passed(deadline, again) {
-            return Gate::Shut(rejected);
+        if deadline.is_some_and(|deadline| deadline.instant() <= moment.now()) {
+            return Gate::Shut(self.overtaken(again));
         }
         if let Some(breaker) = &self.circuit_breaker {
-            match breaker.try_acquire() {
+            match breaker.admit(|| moment.now()) {
                 Ok(permit) => permits.breaker = Some(permit),
                 Err(rejected) => return Gate::Shut(rejected),
             }
         }
         if let Some(limiter) = &self.rate_limiter {
-            match limiter.begin(1, Instant::now(), deadline) {
+            match limiter.begin(1, moment.now(), deadline) {
                 Ok(None) => {}
                 Ok(Some(wait)) => return Gate::Limited(wait),
                 Err(rejected) => return Gate::Shut(rejected),
             }
         }
-        self.enter_limited(permits, deadline)
+        self.enter_limited(permits, deadline, moment)
     }
 
-    /// Why no attempt may begin after the deadline. If it is one made again, a call was made.
+    /// Why no attempt may begin after the deadline.
     pub(super) fn passed(&self, deadline: Option<Deadline>, again: bool) -> Option<Rejected> {
-        let reason = if again { Reason::DeadlineExceeded } else { Reason::DeadlinePassed };
         deadline
             .is_some_and(|deadline| deadline.instant() <= Instant::now())
-            .then(|| Rejected::new(self.name.clone(), reason))
+            .then(|| self.overtaken(again))
+    }
+
+    /// The deadline has passed. If it is an attempt made again that it stops, a call was made.
+    #[cold]
+    fn overtaken(&self, again: bool) -> Rejected {
+        let reason = if again { Reason::DeadlineExceeded } else { Reason::DeadlinePassed };
+        Rejected::new(self.name.clone(), reason)
     }
 
     /// The gates behind the rate limiter, after a wait there that may have ended late.
@@ -78,24 +97,38 @@ impl Steps {
     ) -> Gate {
         match self.passed(deadline, again) {
             Some(rejected) => Gate::Shut(rejected),
-            None => self.enter_limited(permits, deadline),
+            None => self.enter_limited(permits, deadline, Moment::default()),
         }
     }
 
     /// The gates behind the rate limiter.
-    pub(super) fn enter_limited(&self, permits: &mut Permits, deadline: Option<Deadline>) -> Gate {
+    #[inline]
+    fn enter_limited(
+        &self,
+        permits: &mut Permits,
+        deadline: Option<Deadline>,
+        mut moment: Moment,
+    ) -> Gate {
         permits.is_limited = self.rate_limiter.is_some();
-        if self.time_limiter.is_none() && self.bulkhead.is_none() {
-            return Gate::Open;
-        }
         if let Some(limiter) = &self.time_limiter {
-            permits.limit = Some(limiter.deadline(Instant::now()));
+            permits.limit = Some(limiter.deadline(moment.now()));
         }
         let Some(bulkhead) = &self.bulkhead else { return Gate::Open };
         if let Some(permit) = bulkhead.enter() {
             permits.bulkhead = Some(permit);
             return Gate::Open;
         }
+        self.queue(bulkhead, permits, deadline)
+    }
+
+    /// The bulkhead is full.
+    #[cold]
+    fn queue(
+        &self,
+        bulkhead: &Bulkhead,
+        permits: &mut Permits,
+        deadline: Option<Deadline>,
+    ) -> Gate {
         let latest = permits.earliest(deadline).map(Deadline::instant);
         match bulkhead.begin(Instant::now(), latest) {
             Ok(Begun::Permit(permit)) => {
@@ -108,6 +141,7 @@ impl Steps {
     }
 
     /// Tells every step how the attempt ended. What comes back lasts until the body's end.
+    #[inline]
     pub(super) fn settle<T, E: FromRejected>(
         &self,
         permits: &mut Permits,
@@ -122,7 +156,7 @@ impl Steps {
         if let Some(limiter) = self.rate_limiter.as_ref().filter(|_| permits.is_limited) {
             limiter.on_verdict(verdict);
         }
-        let pending = permits.breaker.take().and_then(|permit| permit.judge_head(verdict, over));
+        let pending = permits.breaker.as_mut().and_then(|permit| permit.judge_head(verdict, over));
         (pending, time_limit)
     }
 
@@ -140,6 +174,7 @@ impl Steps {
 
 impl Permits {
     /// When the attempt has to be given up.
+    #[inline]
     pub(super) fn earliest(&self, deadline: Option<Deadline>) -> Option<Deadline> {
         Deadline::earlier(deadline, self.limit)
     }

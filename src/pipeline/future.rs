@@ -9,9 +9,9 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tower_service::Service;
 
-use super::attempt::{Gate, Permits};
+use super::attempt::{Gate, Moment, Permits};
 use super::{Held, Pipeline};
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, later};
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
 use crate::outcome::{Classify, judge};
@@ -63,6 +63,7 @@ pin_project! {
 
 impl<S: Service<A>, A> Phase<S, A> {
     /// What follows a gate; an open one is passed by `call`.
+    #[inline]
     fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
         match gate {
             Gate::Open => Self::Calling { call: call(attempt) },
@@ -78,9 +79,11 @@ where
     R: Replay<Req>,
     S: Service<R::Attempt> + Clone,
 {
+    #[inline]
     pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
         let steps = &*pipeline.steps;
-        let own = steps.deadline.map(Deadline::after);
+        let mut moment = Moment::default();
+        let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
         let mut permits = Permits::default();
         let (attempt, kit) = match &steps.retry {
@@ -91,11 +94,11 @@ where
             None => (pipeline.replay.once(request), None),
         };
 
-        let entered = Deadline::enter(deadline);
+        let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
-        let gate = steps.enter(&mut permits, deadline, false);
+        let gate = steps.enter(&mut permits, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
-        let inner = Deadline::enter(permits.limit);
+        let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
         let phase =
             Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
@@ -119,12 +122,11 @@ where
         let mut this = self.project();
         let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
         let deadline = *this.deadline;
-        let _entered = Deadline::enter(deadline);
+        let _entered = deadline.map(Deadline::enter);
         loop {
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
-            let limit = this.permits.limit.map(|limit| Deadline::enter(Some(limit)));
-
+            let limit = this.permits.limit.map(Deadline::enter);
             let again = this.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
 
             // Either the attempt's result, or a gate that it has come to.
@@ -161,7 +163,7 @@ where
                     // One that outlasts the call is given up below, over or not.
                     if over && steps.passed(deadline, again).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter(this.permits, deadline, again);
+                        let gate = steps.enter(this.permits, deadline, again, Moment::default());
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }
@@ -227,15 +229,16 @@ where
                     }
                 }
             }
-            let held = (!over).then(|| Held {
-                pending,
-                time_limit,
-                bulkhead: this.permits.bulkhead.take(),
-                deadline,
-                steps: steps.clone(),
-            });
-            this.permits.bulkhead = None;
-            let held = held.filter(|held| !held.is_empty());
+            let bulkhead = this.permits.bulkhead.take();
+            if over {
+                // The events of the bulkhead come last.
+                drop(pending);
+                drop(time_limit);
+                drop(bulkhead);
+                return Poll::Ready(result.map(|response| ends.attach(response, None)));
+            }
+            let held = Held { pending, time_limit, bulkhead, deadline, steps: steps.clone() };
+            let held = (!held.is_empty()).then_some(held);
             return Poll::Ready(result.map(|response| ends.attach(response, held)));
         }
     }

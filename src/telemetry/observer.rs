@@ -57,6 +57,7 @@ impl Observers {
     }
 
     /// Tells one event.
+    #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
         let Some(listeners) = self.list.lock().clone() else { return };
         let event = Event::new(name, at, kind);
@@ -64,6 +65,12 @@ impl Observers {
             // The listener's panic is the listener's affair: the call goes on.
             let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(&event)));
         }
+    }
+
+    /// Tells an event of this moment.
+    #[cold]
+    pub(crate) fn tell_now(&self, name: &str, kind: EventKind) {
+        self.tell(name, Instant::now(), kind);
     }
 
     /// An outbox for a core to put its events into.

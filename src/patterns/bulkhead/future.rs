@@ -71,6 +71,7 @@ impl<S: Service<Req>, Req> Waiting<S, Req> {
 }
 
 impl<S: Service<Req>, Req, N> ResponseFuture<S, Req, N> {
+    #[inline]
     pub(super) const fn admitted(call: S::Future, permit: BulkheadPermit, ends: N) -> Self {
         Self { state: State::Admitted { call, permit: Some(permit) }, ends }
     }
@@ -94,6 +95,7 @@ where
 {
     type Output = Result<N::Out, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

@@ -220,6 +220,7 @@ impl BulkheadPermit {
 }
 
 impl Drop for BulkheadPermit {
+    #[inline]
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
             shared.finish();

@@ -39,21 +39,20 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, N>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let ends = self.ends.clone();
+        if let Some(permit) = self.bulkhead.enter() {
+            return ResponseFuture::admitted(self.inner.call(request), permit, ends);
+        }
         // The clock is read only by those who do not get in at once.
-        let begun = match self.bulkhead.enter() {
-            Some(permit) => Ok(Begun::Permit(permit)),
-            None => {
-                let latest = Deadline::current().map(Deadline::instant);
-                self.bulkhead.begin(Instant::now(), latest)
-            }
-        };
-        match begun {
+        let latest = Deadline::current().map(Deadline::instant);
+        match self.bulkhead.begin(Instant::now(), latest) {
             Ok(Begun::Permit(permit)) => {
                 ResponseFuture::admitted(self.inner.call(request), permit, ends)
             }

@@ -51,6 +51,7 @@ impl Shared {
     }
 
     /// A permit, or a place in the line for as long as the caller may wait.
+    #[cold]
     pub(super) fn join(
         self: &Arc<Self>,
         now: Instant,
@@ -72,12 +73,14 @@ impl Shared {
         })
     }
 
+    #[inline]
     fn permit(self: &Arc<Self>) -> BulkheadPermit {
         let permit = BulkheadPermit { shared: Some(self.clone()) };
         self.tell(BulkheadEvent::CallPermitted);
         permit
     }
 
+    #[inline]
     pub(super) fn finish(&self) {
         self.gate.leave();
         self.tell(BulkheadEvent::CallFinished);
@@ -92,7 +95,7 @@ impl Shared {
     #[inline]
     fn tell(&self, event: BulkheadEvent) {
         if self.observers.any() {
-            self.observers.tell(&self.name, Instant::now(), EventKind::Bulkhead(event));
+            self.observers.tell_now(&self.name, EventKind::Bulkhead(event));
         }
     }
 }

@@ -25,15 +25,16 @@ pin_project! {
     #[derive(Debug)]
     #[project = StateProj]
     enum State<F, C, N> {
-        // The permit is taken when the call ends; dropped before that, it counts a cancellation.
-        Admitted { #[pin] call: F, permit: Option<Permit>, classifier: C, ends: N },
+        // The permit is used up when the call ends; dropped before that, it counts a cancellation.
+        Admitted { #[pin] call: F, permit: Permit, classifier: C, ends: N },
         Refused { rejected: Option<Rejected> },
     }
 }
 
 impl<F, C, N> ResponseFuture<F, C, N> {
+    #[inline]
     pub(super) const fn admitted(call: F, permit: Permit, classifier: C, ends: N) -> Self {
-        Self { state: State::Admitted { call, permit: Some(permit), classifier, ends } }
+        Self { state: State::Admitted { call, permit, classifier, ends } }
     }
 
     pub(super) const fn refused(rejected: Rejected) -> Self {
@@ -50,13 +51,14 @@ where
 {
     type Output = Result<N::Out, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProj::Admitted { call, permit, classifier, ends } => {
                 let result = ready!(call.poll(cx));
                 let verdict = judge(classifier, &result);
                 let over = result.as_ref().map_or(true, |response| ends.is_over(response));
-                let pending = permit.take().and_then(|permit| permit.judge_head(&verdict, over));
+                let pending = permit.judge_head(&verdict, over);
                 Poll::Ready(result.map(|response| ends.attach(response, pending)))
             }
             StateProj::Refused { rejected } => {

@@ -132,7 +132,13 @@ impl CircuitBreaker {
     /// [`Rejected`] if the circuit refuses.
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
-        let ticket = self.shared.admit()?;
+        self.admit(Instant::now)
+    }
+
+    /// The same, with the moment from `clock`, which is asked only if it matters.
+    #[inline]
+    pub(crate) fn admit(&self, clock: impl FnOnce() -> Instant) -> Result<Permit, Rejected> {
+        let ticket = self.shared.admit(clock)?;
         Ok(Permit { shared: Some(self.shared.clone()), ticket })
     }
 
@@ -304,17 +310,18 @@ impl Permit {
     /// The call ended so.
     #[inline]
     pub fn record(mut self, verdict: &Verdict) {
-        let now = Instant::now();
+        let Some(shared) = &self.shared else { return };
+        let now = shared.now_for(&self.ticket);
         self.finish(verdict, now, self.ticket.elapsed(now));
     }
 
     /// The call ended so, after so much time by the caller's own measure.
     pub fn record_elapsed(mut self, verdict: &Verdict, elapsed: Duration) {
-        self.finish(verdict, Instant::now(), elapsed);
+        self.finish(verdict, Some(Instant::now()), elapsed);
     }
 
     #[inline]
-    fn finish(&mut self, verdict: &Verdict, now: Instant, elapsed: Duration) {
+    fn finish(&mut self, verdict: &Verdict, now: Option<Instant>, elapsed: Duration) {
         let Some(shared) = &self.shared else { return };
         // The user's function comes first: if it panics, the permit is still whole and is released.
         let open = shared.transition_on_result(verdict);
@@ -324,14 +331,16 @@ impl Permit {
     }
 
     /// The head of the response is there and decides the call, unless it is not over with that and
-    /// its body may still fail it.
+    /// its body may still fail it. The permit is used up by that, and judges nothing a second time.
     #[inline]
-    pub(crate) fn judge_head(mut self, verdict: &Verdict, over: bool) -> Option<Pending> {
-        let now = Instant::now();
+    pub(crate) fn judge_head(&mut self, verdict: &Verdict, over: bool) -> Option<Pending> {
+        let now = self.shared.as_ref()?.now_for(&self.ticket);
         let elapsed = self.ticket.elapsed(now);
-        let waits = |shared: &Arc<Shared>| shared.waits_for_body(&self.ticket, verdict);
-        if !over && self.shared.as_ref().is_some_and(waits) {
-            return Some(Pending { shared: self.shared.take(), ticket: self.ticket, elapsed });
+        if !over {
+            let waits = |shared: &mut Arc<Shared>| shared.waits_for_body(&self.ticket, verdict);
+            if let Some(shared) = self.shared.take_if(waits) {
+                return Some(Pending { shared: Some(shared), ticket: self.ticket, elapsed });
+            }
         }
         self.finish(verdict, now, elapsed);
         None
@@ -339,6 +348,7 @@ impl Permit {
 }
 
 impl Drop for Permit {
+    #[inline]
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
             shared.cancel(&self.ticket);
@@ -363,7 +373,8 @@ impl Guard for Pending {
 impl Pending {
     fn finish(&mut self, verdict: &Verdict) {
         if let Some(shared) = self.shared.take() {
-            shared.record(&self.ticket, verdict, Instant::now(), self.elapsed, None);
+            let now = shared.now_for(&self.ticket);
+            shared.record(&self.ticket, verdict, now, self.elapsed, None);
         }
     }
 }

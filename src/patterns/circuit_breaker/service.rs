@@ -39,10 +39,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, C, N>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         match self.breaker.try_acquire() {
             Ok(permit) => ResponseFuture::admitted(

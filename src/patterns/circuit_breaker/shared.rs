@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::config::{CircuitBreakerConfig, OpenFor, SliceAlignment};
+use super::config::{CircuitBreakerConfig, OpenFor, SliceAlignment, SlidingWindow};
 use super::driver::Driver;
 use super::state::{Core, Ending, Refusal, WaitWanted};
 use super::view::State;
@@ -44,8 +44,12 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    pub(crate) fn elapsed(&self, now: Instant) -> Duration {
-        self.started.map_or(Duration::ZERO, |started| now.saturating_duration_since(started))
+    #[inline]
+    pub(crate) fn elapsed(&self, now: Option<Instant>) -> Duration {
+        match (self.started, now) {
+            (Some(started), Some(now)) => now.saturating_duration_since(started),
+            _ => Duration::ZERO,
+        }
     }
 }
 
@@ -168,13 +172,16 @@ impl Shared {
 
     /// Lets a call pass, or says why not. A closed circuit costs one atomic read.
     #[inline]
-    pub(crate) fn admit(self: &Arc<Self>) -> Result<Ticket, Rejected> {
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        clock: impl FnOnce() -> Instant,
+    ) -> Result<Ticket, Rejected> {
         let gate = self.gate.load(Ordering::Acquire);
         let timed = self.timed || self.observers.any();
         let (generation, started) = if gate & 1 == 1 {
-            (gate >> 1, timed.then(Instant::now))
+            (gate >> 1, timed.then(clock))
         } else {
-            let now = Instant::now();
+            let now = clock();
             (self.ask(now)?, timed.then_some(now))
         };
         Ok(Ticket { generation, started, deadline: Deadline::current() })
@@ -193,9 +200,17 @@ impl Shared {
     }
 
     /// What the user's function makes of a verdict. May panic; no lock is held.
+    #[inline]
     pub(crate) fn transition_on_result(&self, verdict: &Verdict) -> Option<OpenFor> {
         let decide = self.config.transition_on_result.as_ref()?;
         if verdict.outcome() == Outcome::Ignored { None } else { decide(verdict) }
+    }
+
+    /// The moment at which a call ends, if a plain success needs one.
+    #[inline]
+    pub(crate) fn now_for(&self, ticket: &Ticket) -> Option<Instant> {
+        let by_time = matches!(self.config.sliding_window, SlidingWindow::Time { .. });
+        (by_time || ticket.started.is_some()).then(Instant::now)
     }
 
     #[inline]
@@ -203,7 +218,7 @@ impl Shared {
         self: &Arc<Self>,
         ticket: &Ticket,
         verdict: &Verdict,
-        now: Instant,
+        now: Option<Instant>,
         elapsed: Duration,
         open: Option<OpenFor>,
     ) {
@@ -212,9 +227,11 @@ impl Shared {
         if plain && core.record_plain_success(now, ticket.generation, elapsed) {
             return;
         }
+        let now = now.unwrap_or_else(Instant::now);
         self.record_in_full(core, ticket, verdict, now, elapsed, open);
     }
 
+    #[cold]
     fn record_in_full<'a>(
         self: &'a Arc<Self>,
         core: MutexGuard<'a, Core>,
@@ -250,7 +267,7 @@ impl Shared {
         let panicked = self.config.panic_is_failure && std::thread::panicking();
         if hung || late || panicked {
             let verdict = Verdict::failure(Cause::Cancelled);
-            self.record(ticket, &verdict, now, ticket.elapsed(now), None);
+            self.record(ticket, &verdict, Some(now), ticket.elapsed(Some(now)), None);
         } else {
             self.apply(now, |core, now, out| core.release(now, ticket.generation, out));
         }

@@ -235,11 +235,11 @@ impl Core {
 
     /// The usual case in short: a success in time, in a closed circuit, with nothing but the like in
     /// its window. It decides nothing, for no threshold is zero. Otherwise nothing is done but to say
-    /// so, and [`record`](Self::record) has to be called.
+    /// so, and [`record`](Self::record) has to be called. Only a window over time has to know `now`.
     #[inline]
     pub fn record_plain_success(
         &mut self,
-        now: Instant,
+        now: Option<Instant>,
         generation: u64,
         elapsed: Duration,
     ) -> bool {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::deadline::later;
+
 /// What one call adds to a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Measurement {
@@ -16,6 +18,7 @@ pub struct Measurement {
 }
 
 impl Measurement {
+    #[inline]
     fn millis(&self) -> u64 {
         let whole = self.elapsed.as_secs().saturating_mul(1000);
         whole.saturating_add(self.elapsed.subsec_millis().into())
@@ -38,6 +41,7 @@ pub struct Totals {
 }
 
 impl Totals {
+    #[inline]
     fn add(&mut self, call: Measurement) {
         self.calls += 1;
         self.failed += u32::from(call.failed);
@@ -162,6 +166,8 @@ pub struct TimeWindow {
     phase: Duration,
     restarts: bool,
     head_second: u64,
+    /// When that second ends, for a quick look; earlier only if that is decades away.
+    head_ends: Instant,
     slices: Box<[Totals]>,
     totals: Totals,
 }
@@ -174,11 +180,13 @@ impl TimeWindow {
             Slices::FromStart => (Duration::ZERO, true),
             Slices::Grid(phase) => (phase, false),
         };
+        let head_second = phase.as_secs();
         Self {
             zero: now,
             phase,
             restarts,
-            head_second: phase.as_secs(),
+            head_second,
+            head_ends: end(now, phase, head_second),
             slices: vec![Totals::default(); seconds as usize].into(),
             totals: Totals::default(),
         }
@@ -188,13 +196,18 @@ impl TimeWindow {
     #[inline]
     pub fn record(&mut self, now: Instant, call: Measurement) -> Totals {
         self.advance(now);
+        self.add(call);
+        self.totals
+    }
+
+    #[inline]
+    fn add(&mut self, call: Measurement) {
         // Full to the brim: a sum that stopped counting could not be subtracted from.
         if self.totals.calls < u32::MAX {
             let head = self.index(self.head_second);
             self.slices[head].add(call);
             self.totals.add(call);
         }
-        self.totals
     }
 
     /// Records a success among nothing but successes, if that is what the window holds.
@@ -203,7 +216,7 @@ impl TimeWindow {
         self.advance(now);
         let plain = self.totals.is_plain();
         if plain {
-            self.record(now, Measurement { elapsed, ..Measurement::default() });
+            self.add(Measurement { elapsed, ..Measurement::default() });
         }
         plain
     }
@@ -214,12 +227,21 @@ impl TimeWindow {
         self.totals
     }
 
+    #[inline]
     fn index(&self, second: u64) -> usize {
         (second % self.slices.len() as u64) as usize
     }
 
     /// Drops the slices that are over. A clock that steps back stays in its slice.
+    #[inline]
     fn advance(&mut self, now: Instant) {
+        if now >= self.head_ends {
+            self.leave_head(now);
+        }
+    }
+
+    #[cold]
+    fn leave_head(&mut self, now: Instant) {
         let second = (now.saturating_duration_since(self.zero) + self.phase).as_secs();
         let gap = second.saturating_sub(self.head_second);
         if gap == 0 {
@@ -244,7 +266,13 @@ impl TimeWindow {
         } else {
             self.head_second = second;
         }
+        self.head_ends = end(self.zero, self.phase, self.head_second);
     }
+}
+
+/// The end of a second on a clock that began at `zero` with `phase`.
+fn end(zero: Instant, phase: Duration, second: u64) -> Instant {
+    later(zero, Duration::from_secs(second + 1).saturating_sub(phase))
 }
 
 /// The window of a circuit breaker, of either kind.
@@ -265,10 +293,10 @@ impl Window {
     }
 
     #[inline]
-    pub(super) fn record_plain_success(&mut self, now: Instant, elapsed: Duration) -> bool {
+    pub(super) fn record_plain_success(&mut self, now: Option<Instant>, elapsed: Duration) -> bool {
         match self {
             Self::Count(window) => window.record_plain_success(),
-            Self::Time(window) => window.record_plain_success(now, elapsed),
+            Self::Time(window) => now.is_some_and(|now| window.record_plain_success(now, elapsed)),
             Self::Runs(runs) => runs.totals().is_plain(),
         }
     }

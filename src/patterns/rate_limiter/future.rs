@@ -67,6 +67,7 @@ impl<S: Service<Req>, Req> Waiting<S, Req> {
 }
 
 impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
+    #[inline]
     pub(super) const fn calling(call: S::Future, limiter: RateLimiter, classifier: C) -> Self {
         Self { state: State::Calling { call }, limiter, classifier }
     }
@@ -95,6 +96,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

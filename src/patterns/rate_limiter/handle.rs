@@ -268,6 +268,7 @@ impl RateLimiter {
     }
 }
 
+#[inline]
 fn patience(deadline: Option<Deadline>) -> Patience {
     Patience::Timeout(deadline.map(Deadline::instant))
 }

@@ -39,10 +39,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, C>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let (limiter, classifier) = (self.limiter.clone(), self.classifier.clone());
         match self.limiter.begin(1, Instant::now(), Deadline::current()) {

@@ -53,6 +53,7 @@ pub struct Attempts {
 }
 
 impl Attempts {
+    #[inline]
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let config = &shared.config;
         Self {
@@ -92,11 +93,12 @@ impl Attempts {
     ) -> Next {
         // A response that is ignored is a response all the same.
         let ignored = !is_error && verdict.outcome() == Outcome::Ignored;
-        let next = if verdict.is_success() || ignored {
-            self.succeed()
-        } else {
-            self.fail(verdict, is_error, repeat)
-        };
+        if verdict.is_success() || ignored {
+            self.succeed();
+            self.leave();
+            return Next::Done;
+        }
+        let next = self.fail(verdict, is_error, repeat);
         if !matches!(next, Next::Wait(_)) {
             self.leave();
         }
@@ -105,6 +107,7 @@ impl Attempts {
 
     /// The last outcome, for the caller. If the last attempt was refused but an earlier one was made,
     /// the call as a whole was made, and nobody may take it for unsent.
+    #[inline]
     pub(crate) fn finish<T, E: FromRejected>(&self, result: Result<T, E>) -> Result<T, E> {
         let refused = |error: &E| error.as_rejected().filter(|it| it.is_refusal()).cloned();
         match result {
@@ -133,19 +136,25 @@ impl Attempts {
     }
 
     /// The call is over, even if whoever counts it is not dropped yet.
+    #[inline]
     fn leave(&mut self) {
         self.share = None;
     }
 
-    fn succeed(&mut self) -> Next {
+    #[inline]
+    fn succeed(&mut self) {
         if self.failed == 0 {
             self.shared.counts.successful_without_retry();
         } else {
-            self.shared.counts.successful_with_retry();
-            let (attempts, last_error) = (self.failed, self.last_error);
-            self.shared.tell(|| RetryEvent::Success { attempts, last_error });
+            self.succeed_late();
         }
-        Next::Done
+    }
+
+    #[cold]
+    fn succeed_late(&mut self) {
+        self.shared.counts.successful_with_retry();
+        let (attempts, last_error) = (self.failed, self.last_error);
+        self.shared.tell(|| RetryEvent::Success { attempts, last_error });
     }
 
     #[cold]

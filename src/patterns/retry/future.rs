@@ -50,6 +50,7 @@ where
     R: Replay<Req>,
     S: Service<R::Attempt>,
 {
+    #[inline]
     pub(super) const fn new(
         call: S::Future,
         service: S,
@@ -72,6 +73,7 @@ where
 {
     type Output = Result<S::Response, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::attempts::{Attempts, Next};
 use super::config::RetryConfig;
@@ -33,7 +33,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
         if self.observers.any() {
-            self.observers.tell(&self.name, Instant::now(), EventKind::Retry(event()));
+            self.observers.tell_now(&self.name, EventKind::Retry(event()));
         }
     }
 }
@@ -62,7 +62,7 @@ macro_rules! counts {
         pub(super) struct Counts { $($name: AtomicU64),* }
 
         impl Counts {
-            $(pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
+            $(#[inline] pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
 
             fn read(&self) -> RetryMetrics {
                 RetryMetrics { $($name: self.$name.load(Ordering::Relaxed)),* }
@@ -191,6 +191,7 @@ impl Retry {
     }
 
     /// Counts the attempts of one call by hand.
+    #[inline]
     #[must_use]
     pub fn start(&self) -> Attempts {
         Attempts::new(self.shared.clone())

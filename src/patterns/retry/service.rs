@@ -39,10 +39,12 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, Req, C, R>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let attempts = self.retry.start();
         let (attempt, kit) = self.replay.first(request);

@@ -24,6 +24,7 @@ pin_project! {
 }
 
 impl<F, N> ResponseFuture<F, N> {
+    #[inline]
     pub(super) const fn new(call: Limited<F>, limiter: TimeLimiter, ends: N) -> Self {
         Self { call, limiter, ends }
     }
@@ -37,6 +38,7 @@ where
 {
     type Output = Result<N::Out, E>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let deadline = this.call.deadline();

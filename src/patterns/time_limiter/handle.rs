@@ -143,11 +143,13 @@ impl TimeLimiter {
     // ## One call
 
     /// When a call has to be over that begins now.
+    #[inline]
     pub(crate) fn deadline(&self, now: Instant) -> Deadline {
         Deadline::at(later(now, self.shared.config.timeout))
     }
 
     /// The call ended in time, body and all as far as that matters.
+    #[inline]
     pub(crate) fn record<T, E: FromRejected>(&self, result: &Result<T, E>) {
         self.tell(match result {
             Ok(_) => TimeLimiterEvent::Success,
@@ -159,6 +161,7 @@ impl TimeLimiter {
     }
 
     /// The response came in time. If its body matters, the rest of the limit.
+    #[inline]
     pub(crate) fn record_head<T, E: FromRejected>(
         &self,
         result: &Result<T, E>,
@@ -178,6 +181,7 @@ impl TimeLimiter {
         Rejected::new(self.shared.name.clone(), Reason::AttemptTimedOut)
     }
 
+    #[inline]
     fn tell(&self, event: TimeLimiterEvent) {
         let Shared { name, observers, success, error, timeout, .. } = &*self.shared;
         let counter = match event {
@@ -187,7 +191,7 @@ impl TimeLimiter {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if observers.any() {
-            observers.tell(name, Instant::now(), EventKind::TimeLimiter(event));
+            observers.tell_now(name, EventKind::TimeLimiter(event));
         }
     }
 }

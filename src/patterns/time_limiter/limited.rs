@@ -23,13 +23,17 @@ pin_project! {
     }
 
     impl<F> PinnedDrop for Limited<F> {
+        #[inline]
         fn drop(this: Pin<&mut Self>) {
-            this.give_up();
+            if this.future.is_some() {
+                this.give_up();
+            }
         }
     }
 }
 
 impl<F> Limited<F> {
+    #[inline]
     pub(crate) const fn new(future: F, deadline: Deadline) -> Self {
         Self { deadline, future: Some(future), sleep: None }
     }
@@ -41,7 +45,7 @@ impl<F> Limited<F> {
     /// A step inside can tell by the deadline whether it was given up in time or for being late.
     fn give_up(self: Pin<&mut Self>) {
         let mut this = self.project();
-        let _entered = Deadline::enter(Some(*this.deadline));
+        let _entered = this.deadline.enter();
         this.future.set(None);
     }
 }
@@ -49,13 +53,15 @@ impl<F> Limited<F> {
 impl<F: Future> Future for Limited<F> {
     type Output = Option<F::Output>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.as_mut().project();
         let at = this.deadline.instant();
-        let future = this.future.as_pin_mut().expect("polled again after completion");
-        let entered = Deadline::enter(Some(*this.deadline));
+        let future = this.future.as_mut().as_pin_mut().expect("polled again after completion");
+        let entered = this.deadline.enter();
         // The work comes first: a result that is there in the last moment is not thrown away.
         if let Poll::Ready(output) = future.poll(cx) {
+            this.future.set(None);
             return Poll::Ready(Some(output));
         }
         drop(entered);

@@ -8,7 +8,6 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::limited::Limited;
 use super::{TimeLimit, TimeLimiter};
-use crate::deadline::Deadline;
 use crate::ends::{AtResponse, Ends};
 use crate::error::FromRejected;
 
@@ -38,13 +37,15 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, N>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
     }
 
+    #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let deadline = self.limiter.deadline(Instant::now());
-        let entered = Deadline::enter(Some(deadline));
+        let entered = deadline.enter();
         let call = self.inner.call(request);
         drop(entered);
         let call = Limited::new(call, deadline);
