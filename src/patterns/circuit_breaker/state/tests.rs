@@ -349,7 +349,9 @@ proptest! {
             let generation = long.generation();
             let out = &mut Outbox::open();
             long.record(now, generation, ending, out);
-            let done = failure.is_none() && short.record_plain_success(now, generation, elapsed);
+            let moment = matches!(window, SlidingWindow::Time { .. }).then_some(now);
+            let done =
+                failure.is_none() && short.record_plain_success(moment, generation, elapsed);
             if !done {
                 short.record(now, generation, ending, out);
             }
