@@ -29,7 +29,8 @@
 //! [`RequestBuilder::timeout`] and [`ClientBuilder::timeout`] are the deadline of the whole call: all
 //! attempts, the pauses between them, and the body. Each attempt gets what is left. The pipeline's own deadline
 //! holds too; the earlier one counts. A timeout that you set on a `reqwest::ClientBuilder` yourself is reqwest's
-//! business and starts anew with each attempt.
+//! business and starts anew with each attempt. An attempt that hangs can only be made again within a timeout that is well
+//! above the pipeline's time limiter (10 s in the default pipeline).
 //!
 //! # reqwest's own retries
 //!
