@@ -10,3 +10,4 @@ pub(crate) mod oneshot;
 pub mod rate_limiter;
 pub mod retry;
 pub mod time_limiter;
+mod waiting;

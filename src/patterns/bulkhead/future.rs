@@ -12,6 +12,7 @@ use super::Acquire;
 use super::BulkheadPermit;
 use crate::ends::Ends;
 use crate::error::{FromRejected, Rejected};
+use crate::patterns::waiting::Waiting;
 
 pin_project! {
     /// The response future of [`BulkheadService`](super::BulkheadService).
@@ -28,45 +29,8 @@ pin_project! {
     enum State<S: Service<Req>, Req> {
         // The call is dropped before its place is given back.
         Admitted { #[pin] call: S::Future, permit: Option<BulkheadPermit> },
-        // Boxed, so that a call that need not wait is no larger for those that do.
-        Waiting { waiting: Pin<Box<Waiting<S, Req>>> },
+        Waiting { waiting: Pin<Box<Waiting<Acquire, BulkheadPermit, S, Req>>> },
         Refused { rejected: Option<Rejected> },
-    }
-}
-
-pin_project! {
-    // Dropped, it leaves the line, or gives up its readiness first and its place then.
-    struct Waiting<S, Req> {
-        #[pin]
-        acquire: Option<Acquire>,
-        service: S,
-        request: Option<Req>,
-        permit: Option<BulkheadPermit>,
-    }
-}
-
-/// A call that was made, and its place.
-type Admitted<F> = (F, Option<BulkheadPermit>);
-
-impl<S: Service<Req>, Req> Waiting<S, Req> {
-    /// Waits for the place, then for the service, and then makes the call.
-    fn poll(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Admitted<S::Future>, S::Error>>
-    where
-        S::Error: FromRejected,
-    {
-        let mut this = self.project();
-        if let Some(acquire) = this.acquire.as_mut().as_pin_mut() {
-            *this.permit = Some(ready!(acquire.poll(cx)).map_err(S::Error::from_rejected)?);
-            this.acquire.set(None);
-        }
-        let ready = ready!(this.service.poll_ready(cx));
-        let (request, permit) = (this.request.take(), this.permit.take());
-        let request = request.expect("polled again after completion");
-        ready?;
-        Poll::Ready(Ok((this.service.call(request), permit)))
     }
 }
 
@@ -77,9 +41,7 @@ impl<S: Service<Req>, Req, N> ResponseFuture<S, Req, N> {
     }
 
     pub(super) fn waiting(acquire: Acquire, service: S, request: Req, ends: N) -> Self {
-        let (acquire, request) = (Some(acquire), Some(request));
-        let waiting = Box::pin(Waiting { acquire, service, request, permit: None });
-        Self { state: State::Waiting { waiting }, ends }
+        Self { state: State::Waiting { waiting: Waiting::boxed(acquire, service, request) }, ends }
     }
 
     pub(super) const fn refused(rejected: Rejected, ends: N) -> Self {
@@ -107,7 +69,7 @@ where
                 }
                 StateProj::Waiting { waiting } => {
                     let (call, permit) = ready!(waiting.as_mut().poll(cx))?;
-                    this.state.set(State::Admitted { call, permit });
+                    this.state.set(State::Admitted { call, permit: Some(permit) });
                 }
                 StateProj::Refused { rejected } => {
                     let rejected = rejected.take().expect("polled again after completion");

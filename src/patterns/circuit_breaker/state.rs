@@ -4,6 +4,7 @@
 //! is needed, and the owner answers with [`Core::set_wait`]. Until then the circuit simply refuses.
 
 mod enter;
+mod judge;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor};
-use super::view::{Counters, Metrics, State};
-use super::window::{Measurement, Runs, Slices, Totals, Window};
+use super::view::{Counters, State};
+use super::window::{Measurement, Runs, Slices, Window};
 use crate::deadline::later;
 use crate::outcome::Cause;
 use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
@@ -314,79 +315,6 @@ impl Core {
             && generation == self.generation
         {
             *permits += 1;
-        }
-    }
-
-    // ## Closed => Open, HalfOpen => (Open | Closed)
-
-    /// Looks whether the call just recorded decides anything.
-    fn judge(&mut self, now: Instant, totals: Totals, out: &mut Outbox<Event>) {
-        let (failure_rate, slow_rate) = self.rates(totals);
-        if failure_rate < 0.0 {
-            return;
-        }
-        let failures = failure_rate >= self.config.failure_rate_threshold;
-        let slow = slow_rate >= self.config.slow_call_rate_threshold;
-        match &mut self.mode {
-            Mode::HalfOpen { .. } => {
-                if failures || slow {
-                    self.go(now, State::Open, out);
-                } else {
-                    self.go(now, State::Closed, out);
-                }
-            }
-            Mode::Closed => {
-                if failures {
-                    out.push(now, Event::FailureRateExceeded { rate: failure_rate });
-                }
-                if slow {
-                    out.push(now, Event::SlowCallRateExceeded { rate: slow_rate });
-                }
-                if failures || slow {
-                    self.go(now, State::Open, out);
-                }
-            }
-            Mode::MetricsOnly { failure_told, slow_told } => {
-                if failures && !std::mem::replace(failure_told, true) {
-                    out.push(now, Event::FailureRateExceeded { rate: failure_rate });
-                }
-                if slow && !std::mem::replace(slow_told, true) {
-                    out.push(now, Event::SlowCallRateExceeded { rate: slow_rate });
-                }
-            }
-            Mode::Open { .. } | Mode::ForcedOpen | Mode::Disabled => {}
-        }
-    }
-
-    /// Both rates, or −1 for both below the minimum.
-    fn rates(&self, totals: Totals) -> (f32, f32) {
-        match self.window {
-            // A run is judged by its length alone.
-            Window::Runs(_) => {
-                let rate = |run| if run >= self.minimum { 100.0 } else { 0.0 };
-                if totals.calls < self.minimum {
-                    (-1.0, -1.0)
-                } else {
-                    (rate(totals.failed), rate(totals.slow))
-                }
-            }
-            _ if totals.calls == 0 || totals.calls < self.minimum => (-1.0, -1.0),
-            _ => (totals.failure_rate(), totals.slow_call_rate()),
-        }
-    }
-
-    /// What the window holds now.
-    pub fn metrics(&mut self, now: Instant) -> Metrics {
-        let totals = self.window.totals(now);
-        let (failure_rate, slow_call_rate) = self.rates(totals);
-        Metrics {
-            failure_rate,
-            slow_call_rate,
-            buffered_calls: totals.calls,
-            failed_calls: totals.failed,
-            slow_calls: totals.slow,
-            slow_failed_calls: totals.slow_failed,
-            not_permitted_calls: self.not_permitted,
         }
     }
 

@@ -12,6 +12,7 @@ use super::RateLimiter;
 use super::acquire::Acquire;
 use crate::error::{FromRejected, Rejected};
 use crate::outcome::{Classify, judge};
+use crate::patterns::waiting::Waiting;
 
 pin_project! {
     /// The response future of [`RateLimiterService`](super::RateLimiterService).
@@ -34,35 +35,8 @@ pin_project! {
         S: Service<Req>,
     {
         Calling { #[pin] call: S::Future },
-        // Boxed, so that a call that need not wait is no larger for those that do.
-        Waiting { waiting: Pin<Box<Waiting<S, Req>>> },
+        Waiting { waiting: Pin<Box<Waiting<Acquire, (), S, Req>>> },
         Refused { rejected: Option<Rejected> },
-    }
-}
-
-pin_project! {
-    struct Waiting<S, Req> {
-        #[pin]
-        acquire: Option<Acquire>,
-        service: S,
-        request: Option<Req>,
-    }
-}
-
-impl<S: Service<Req>, Req> Waiting<S, Req> {
-    /// Waits for the permission, then for the service, and then makes the call.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<S::Future, S::Error>>
-    where
-        S::Error: FromRejected,
-    {
-        let mut this = self.project();
-        if let Some(acquire) = this.acquire.as_mut().as_pin_mut() {
-            ready!(acquire.poll(cx)).map_err(S::Error::from_rejected)?;
-            this.acquire.set(None);
-        }
-        ready!(this.service.poll_ready(cx))?;
-        let request = this.request.take().expect("polled again after completion");
-        Poll::Ready(Ok(this.service.call(request)))
     }
 }
 
@@ -79,8 +53,8 @@ impl<S: Service<Req>, Req, C> ResponseFuture<S, Req, C> {
         limiter: RateLimiter,
         classifier: C,
     ) -> Self {
-        let waiting = Waiting { acquire: Some(acquire), service, request: Some(request) };
-        Self { state: State::Waiting { waiting: Box::pin(waiting) }, limiter, classifier }
+        let waiting = Waiting::boxed(acquire, service, request);
+        Self { state: State::Waiting { waiting }, limiter, classifier }
     }
 
     pub(super) const fn refused(rejected: Rejected, limiter: RateLimiter, classifier: C) -> Self {
@@ -107,7 +81,7 @@ where
                     return Poll::Ready(result);
                 }
                 StateProj::Waiting { waiting } => {
-                    let call = ready!(waiting.as_mut().poll(cx))?;
+                    let (call, ()) = ready!(waiting.as_mut().poll(cx))?;
                     this.state.set(State::Calling { call });
                 }
                 StateProj::Refused { rejected } => {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use crate::patterns::circuit_breaker::SlidingWindow;
+use crate::patterns::circuit_breaker::{Metrics, SlidingWindow};
 
 const MS: Duration = Duration::from_millis(1);
 
