@@ -70,12 +70,13 @@ pub struct Verdict {
     outcome: Outcome,
     cause: Option<Cause>,
     retry_after: Option<Duration>,
+    forbids_retry: bool,
     drain: bool,
 }
 
 impl Verdict {
     const fn new(outcome: Outcome, cause: Option<Cause>) -> Self {
-        Self { outcome, cause, retry_after: None, drain: false }
+        Self { outcome, cause, retry_after: None, forbids_retry: false, drain: false }
     }
 
     /// The call succeeded.
@@ -100,6 +101,13 @@ impl Verdict {
     #[must_use]
     pub const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// The server asked not to be called again for this (gRPC's negative `grpc-retry-pushback-ms`).
+    #[must_use]
+    pub const fn without_retry(mut self) -> Self {
+        self.forbids_retry = true;
         self
     }
 
@@ -138,6 +146,12 @@ impl Verdict {
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
         self.retry_after
+    }
+
+    /// Did the server ask not to be called again for this?
+    #[must_use]
+    pub const fn forbids_retry(&self) -> bool {
+        self.forbids_retry
     }
 
     /// Shall a rate limiter give up what is left of its current cycle?

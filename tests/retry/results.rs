@@ -147,3 +147,14 @@ async fn rt12_a_bad_response_and_then_an_error_share_the_counter() {
         assert_eq!(bench.events()[2..], [end]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_not_to_be_called_again_is_not() {
+    for way in WAYS {
+        let bench = Bench::new(way, |retry| retry);
+        let pushed_back = |outcome: &Outcome| below_ten(outcome).without_retry();
+        assert_eq!(bench.judged(pushed_back, Ok).await, Ok(1));
+        assert_eq!(bench.events(), [RetryEvent::Error { attempts: 1, last_error: None }]);
+        assert_eq!(bench.counts(), [0, 0, 1, 0]);
+    }
+}

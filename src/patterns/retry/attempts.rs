@@ -188,7 +188,7 @@ impl Attempts {
         if self.failed >= config.max_attempts {
             return self.exhausted(is_error);
         }
-        if !repeat() {
+        if verdict.forbids_retry() || !repeat() {
             return self.give_up();
         }
         let wait = match (verdict.retry_after(), config.max_retry_after) {
