@@ -78,7 +78,7 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use backoff::{Backoff, BackoffContext};
+pub use backoff::{Backoff, BackoffContext, Waits};
 pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};

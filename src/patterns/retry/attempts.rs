@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::budget::Share;
 use super::handle::Shared;
-use crate::backoff::BackoffContext;
+use crate::backoff::{BackoffContext, Waits};
 use crate::deadline::Deadline;
 use crate::error::{FromRejected, Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
@@ -50,6 +50,7 @@ pub struct Attempts {
     started: Option<Instant>,
     deadline: Option<Deadline>,
     share: Option<Share>,
+    waits: Waits,
 }
 
 impl Attempts {
@@ -63,6 +64,7 @@ impl Attempts {
             started: config.is_timed().then(Instant::now),
             deadline: Deadline::current(),
             share: config.budget.as_ref().map(super::RetryBudget::enter),
+            waits: Waits::default(),
             shared,
         }
     }
@@ -193,7 +195,7 @@ impl Attempts {
         }
         let wait = match (verdict.retry_after(), config.max_retry_after) {
             (Some(asked), Some(cap)) => Some(asked.min(cap)),
-            _ => config.backoff.wait(&context, &shared.random),
+            _ => self.waits.next(&config.backoff, &context, &shared.random),
         };
         let Some(wait) = wait else { return self.give_up() };
         let too_long =
