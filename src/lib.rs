@@ -95,7 +95,8 @@ pub use patterns::rate_limiter::{
     RateLimiterLayer, RateLimiterService,
 };
 pub use patterns::retry::{
-    Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
+    DepositBudgetBuilder, Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer,
+    RetryService, TokenBudgetBuilder,
 };
 pub use patterns::time_limiter::{
     TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,

@@ -4,10 +4,12 @@
 
 mod basics;
 mod budget;
+mod budget_rules;
 mod byhand;
 mod deadlines;
 mod http;
 mod panics;
+mod pushback;
 mod regressions;
 mod results;
 mod support;
