@@ -8,6 +8,7 @@ mod budget_rules;
 mod byhand;
 mod deadlines;
 mod http;
+mod hurry;
 mod panics;
 mod pushback;
 mod regressions;
