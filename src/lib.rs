@@ -78,7 +78,7 @@ pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use backoff::{Backoff, BackoffContext};
+pub use backoff::{Backoff, BackoffContext, Waits};
 pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
@@ -95,7 +95,8 @@ pub use patterns::rate_limiter::{
     RateLimiterLayer, RateLimiterService,
 };
 pub use patterns::retry::{
-    Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer, RetryService,
+    DepositBudgetBuilder, Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer,
+    RetryService, TokenBudgetBuilder,
 };
 pub use patterns::time_limiter::{
     TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,

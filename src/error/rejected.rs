@@ -43,6 +43,12 @@ pub enum Reason {
     AttemptTimedOut,
     /// Timeout: the whole call, retries and body included, took longer than its deadline.
     DeadlineExceeded,
+    /// The retry's budget was spent, so a failed call was not tried again, and the retry was told to make an error
+    /// of that.
+    RetryBudgetSpent {
+        /// Calls made.
+        attempts: u32,
+    },
     /// Every attempt brought a result that had to be retried, and the retry was told to make an
     /// error of that.
     AttemptsExhausted {
@@ -96,6 +102,7 @@ impl Rejected {
                 self.reason,
                 Reason::AttemptTimedOut
                     | Reason::DeadlineExceeded
+                    | Reason::RetryBudgetSpent { .. }
                     | Reason::AttemptsExhausted { .. }
             )
     }
@@ -156,6 +163,9 @@ impl fmt::Display for Rejected {
             Reason::DeadlinePassed => write!(f, "the deadline of `{name}` had passed already")?,
             Reason::AttemptTimedOut => write!(f, "time limiter `{name}` gave the attempt up")?,
             Reason::DeadlineExceeded => write!(f, "the deadline of `{name}` has passed")?,
+            Reason::RetryBudgetSpent { attempts } => {
+                write!(f, "the retry budget of `{name}` was spent after attempt {attempts}")?;
+            }
             Reason::AttemptsExhausted { attempts } => {
                 write!(f, "retry `{name}` has used up all of its {attempts} attempts")?;
             }

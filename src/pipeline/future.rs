@@ -163,6 +163,11 @@ where
                     // One that outlasts the call is given up below, over or not.
                     if over && steps.passed(deadline, again).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
+                        let attempts = this.attempts.as_mut().expect("a retry made the pause");
+                        if let Err(rejected) = attempts.resume() {
+                            this.phase.set(Phase::Shut { rejected: None });
+                            return Poll::Ready(Err(S::Error::from_rejected(rejected)));
+                        }
                         let gate = steps.enter(this.permits, deadline, again, Moment::default());
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
@@ -224,7 +229,12 @@ where
                         this.timer.set(None);
                         *this.permits = Permits::default();
                         let pause = (!pause.is_zero()).then(|| Box::pin(sleep(pause)));
+                        let yields = pause.is_none() && attempts.has_hurried();
                         this.phase.set(Phase::Pausing { pause, attempt: next });
+                        if yields {
+                            cx.waker().wake_by_ref();
+                            return Poll::Pending;
+                        }
                         continue;
                     }
                 }

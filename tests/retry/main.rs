@@ -4,10 +4,13 @@
 
 mod basics;
 mod budget;
+mod budget_rules;
 mod byhand;
 mod deadlines;
 mod http;
+mod hurry;
 mod panics;
+mod pushback;
 mod regressions;
 mod results;
 mod support;

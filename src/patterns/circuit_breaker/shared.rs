@@ -13,7 +13,7 @@ use super::driver::Driver;
 use super::state::{Core, Ending, Refusal, WaitWanted};
 use super::view::State;
 use super::window::Slices;
-use crate::backoff::BackoffContext;
+use crate::backoff::{BackoffContext, Waits};
 use crate::deadline::Deadline;
 use crate::error::{Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(super) observers: Observers,
     random: Random,
     core: Lock<Core>,
+    /// What the open wait's formula remembers from opening to opening.
+    waits: Lock<Waits>,
     /// The generation, and in the lowest bit whether it lets all calls pass: a closed circuit is asked
     /// without a lock.
     gate: AtomicU64,
@@ -67,6 +69,7 @@ impl Shared {
             random: config.random.clone().unwrap_or_default(),
             gate: AtomicU64::new(gate(&core)),
             core: Lock::new(core),
+            waits: Lock::new(Waits::default()),
             timed: config.is_timed(),
             config,
             observers: Observers::default(),
@@ -158,9 +161,14 @@ impl Shared {
     /// Asks the user's function how long the circuit stays open. No lock is held.
     fn answer(&self, wanted: WaitWanted) {
         let context = BackoffContext::new(wanted.opening);
-        let ask = || self.config.open_wait.wait(&context, &self.random).unwrap_or(Duration::MAX);
+        let mut waits = std::mem::take(&mut *self.waits.lock());
+        let ask = || {
+            let wait = waits.next(&self.config.open_wait, &context, &self.random);
+            wait.unwrap_or(Duration::MAX)
+        };
         // A circuit whose wait cannot be had must still come back by itself.
         let wait = catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Duration::from_secs(60));
+        *self.waits.lock() = waits;
         self.core.lock().set_wait(wanted.generation, wait);
     }
 

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::budget::Share;
 use super::handle::Shared;
-use crate::backoff::BackoffContext;
-use crate::deadline::Deadline;
+use crate::backoff::{BackoffContext, Waits};
+use crate::deadline::{Deadline, later};
 use crate::error::{FromRejected, Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 use crate::telemetry::RetryEvent;
@@ -50,7 +50,13 @@ pub struct Attempts {
     started: Option<Instant>,
     deadline: Option<Deadline>,
     share: Option<Share>,
+    waits: Waits,
+    /// A further attempt was decided on and is not known to have begun.
+    is_due: bool,
 }
+
+/// After so many attempts without a pause, others on the same thread have their turn.
+const AT_ONCE: u32 = 32;
 
 impl Attempts {
     #[inline]
@@ -63,6 +69,8 @@ impl Attempts {
             started: config.is_timed().then(Instant::now),
             deadline: Deadline::current(),
             share: config.budget.as_ref().map(super::RetryBudget::enter),
+            waits: Waits::default(),
+            is_due: false,
             shared,
         }
     }
@@ -91,10 +99,14 @@ impl Attempts {
         is_error: bool,
         repeat: impl FnOnce() -> bool,
     ) -> Next {
+        self.begin();
         // A response that is ignored is a response all the same.
         let ignored = !is_error && verdict.outcome() == Outcome::Ignored;
         if verdict.is_success() || ignored {
             self.succeed();
+            if let (true, Some(share)) = (verdict.is_success(), &mut self.share) {
+                share.succeed();
+            }
             self.leave();
             return Next::Done;
         }
@@ -119,18 +131,48 @@ impl Attempts {
         }
     }
 
-    /// A wait is over. It was to end before the deadline, but a timer is coarse and a task may be
-    /// polled late, and no attempt begins after the deadline.
-    pub(super) fn resume(&mut self) -> Result<(), Rejected> {
-        if self.deadline.is_none_or(|deadline| Instant::now() < deadline.instant()) {
-            return Ok(());
+    /// The wait is over: may the next attempt begin?
+    ///
+    /// The wait was to end in time, but a timer is coarse and a task may be polled late, and no attempt begins
+    /// after the call's [`Deadline`] or after `max_duration`. Whoever counts by hand may leave it out.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] with [`Reason::DeadlineExceeded`]; the call is over then.
+    pub fn resume(&mut self) -> Result<(), Rejected> {
+        let most = self.shared.config.max_duration;
+        let limit = self.started.zip(most).map(|(at, most)| later(at, most));
+        let is_late = self.deadline.is_some() || limit.is_some();
+        let is_late = is_late && {
+            let now = Instant::now();
+            self.deadline.is_some_and(|deadline| now >= deadline.instant())
+                || limit.is_some_and(|limit| now > limit)
+        };
+        if is_late {
+            self.overtaken();
+            return Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded));
         }
-        self.overtaken();
-        Err(Rejected::new(self.shared.name.clone(), Reason::DeadlineExceeded))
+        self.begin();
+        Ok(())
+    }
+
+    /// Shall others have a turn before the next attempt, although there is no pause? Attempts that fail at once
+    /// and are made again at once would keep the thread for themselves.
+    pub(crate) const fn has_hurried(&self) -> bool {
+        self.failed.is_multiple_of(AT_ONCE)
+    }
+
+    /// An attempt has begun. If it is a further one, it counts now.
+    #[inline]
+    fn begin(&mut self) {
+        if std::mem::take(&mut self.is_due) {
+            self.shared.counts.retries();
+        }
     }
 
     /// The call's time is over during a wait.
     pub(crate) fn overtaken(&mut self) {
+        self.is_due = false;
         self.give_up();
         self.leave();
     }
@@ -191,9 +233,9 @@ impl Attempts {
         if verdict.forbids_retry() || !repeat() {
             return self.give_up();
         }
-        let wait = match (verdict.retry_after(), config.max_retry_after) {
-            (Some(asked), Some(cap)) => Some(asked.min(cap)),
-            _ => config.backoff.wait(&context, &shared.random),
+        let wait = match verdict.retry_after().zip(config.max_retry_after) {
+            Some((asked, cap)) => self.asked_wait(asked, cap, &context),
+            None => self.waits.next(&config.backoff, &context, &shared.random),
         };
         let Some(wait) = wait else { return self.give_up() };
         let too_long =
@@ -202,18 +244,43 @@ impl Attempts {
         if too_long {
             return self.give_up();
         }
-        if self.share.as_mut().is_some_and(|share| !share.try_retry()) {
-            let attempts = self.failed;
-            shared.counts.budget_refused();
-            shared.tell(|| RetryEvent::BudgetRefused { attempts });
-            return self.give_up();
+        if self.share.as_mut().is_some_and(|share| !share.try_retry(cause, now)) {
+            return self.unpaid();
         }
         if let Some(hook) = &config.before_retry {
             hook(&context);
         }
-        shared.counts.retries();
+        self.is_due = true;
         shared.tell(|| RetryEvent::Retry { attempt: self.failed, wait, cause, is_error });
         Next::Wait(wait)
+    }
+
+    /// The wait that the server asks for, softened where that is set.
+    fn asked_wait(
+        &mut self,
+        asked: Duration,
+        cap: Duration,
+        context: &BackoffContext,
+    ) -> Option<Duration> {
+        let Shared { config, random, .. } = &*self.shared;
+        let Some(spread) = config.retry_after_spread else { return Some(asked.min(cap)) };
+        let own = self.waits.next(&config.backoff, context, random)?;
+        // What is beyond the cap is cut anyway, and must not overflow before.
+        let more = random.up_to(asked.min(cap)).mul_f64(spread);
+        Some(asked.saturating_add(more).min(cap).max(own))
+    }
+
+    /// The budget does not pay for another attempt.
+    fn unpaid(&mut self) -> Next {
+        let attempts = self.failed;
+        self.shared.counts.budget_refused();
+        self.shared.tell(|| RetryEvent::BudgetRefused { attempts });
+        let end = self.give_up();
+        if !self.shared.config.fail_when_budget_spent {
+            return end;
+        }
+        let reason = Reason::RetryBudgetSpent { attempts };
+        Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
     fn exhausted(&mut self, is_error: bool) -> Next {

@@ -21,8 +21,10 @@ pub struct RetryConfig {
     pub(super) retry_refusals: bool,
     pub(super) max_duration: Option<Duration>,
     pub(super) max_retry_after: Option<Duration>,
+    pub(super) retry_after_spread: Option<f64>,
     pub(super) fail_after_max_attempts: bool,
     pub(super) budget: Option<RetryBudget>,
+    pub(super) fail_when_budget_spent: bool,
     pub(super) before_retry: Option<Hook>,
     pub(super) random: Option<Random>,
 }
@@ -36,8 +38,10 @@ impl Default for RetryConfig {
             retry_refusals: false,
             max_duration: None,
             max_retry_after: None,
+            retry_after_spread: None,
             fail_after_max_attempts: false,
             budget: None,
+            fail_when_budget_spent: false,
             before_retry: None,
             random: None,
         }
@@ -51,12 +55,14 @@ impl RetryConfig {
     }
 
     /// What is safe against an overloaded backend: 3 attempts, full jitter from 100 ms up to 5 s, a
-    /// budget of a fifth of what is in flight, and the server's `Retry-After` obeyed up to 30 s.
+    /// budget of a fifth of what is in flight, and the server's `Retry-After` obeyed up to 30 s, spread over a
+    /// fifth more.
     pub fn safe() -> RetryConfigBuilder {
         Self::builder()
             .backoff(Backoff::full_jitter(Duration::from_millis(100), Duration::from_secs(5)))
             .budget(RetryBudget::default())
             .max_retry_after(Duration::from_secs(30))
+            .retry_after_spread(0.2)
     }
 
     /// Starts from these settings.
@@ -89,8 +95,10 @@ impl fmt::Debug for RetryConfig {
             .field("retry_refusals", &self.retry_refusals)
             .field("max_duration", &self.max_duration)
             .field("max_retry_after", &self.max_retry_after)
+            .field("retry_after_spread", &self.retry_after_spread)
             .field("fail_after_max_attempts", &self.fail_after_max_attempts)
             .field("budget", &self.budget)
+            .field("fail_when_budget_spent", &self.fail_when_budget_spent)
             .finish_non_exhaustive()
     }
 }
@@ -135,8 +143,8 @@ impl RetryConfigBuilder {
         self
     }
 
-    /// No wait begins that would end later than this after the call began. Range: from 1 ms.
-    /// Default: no such limit.
+    /// No wait begins that would end later than this after the call began, and no attempt after it. Range: from
+    /// 1 ms. Default: no such limit.
     pub const fn max_duration(mut self, limit: Duration) -> Self {
         self.config.max_duration = Some(limit);
         self
@@ -146,6 +154,16 @@ impl RetryConfigBuilder {
     /// Range: from 0. Default: what the server asks is not looked at.
     pub const fn max_retry_after(mut self, cap: Duration) -> Self {
         self.config.max_retry_after = Some(cap);
+        self
+    }
+
+    /// Comes back somewhat later than the server asks, so that the callers that it told the same do not come back in
+    /// the same moment: by anything up to this share of the pause, never earlier than asked, never later than
+    /// `max_retry_after`. Nor earlier than the backoff: a server that asks for no pause at all gets one all the same.
+    ///
+    /// Range: 0 to 1. Default: exactly as asked. Looked at only with [`max_retry_after`](Self::max_retry_after).
+    pub const fn retry_after_spread(mut self, share: f64) -> Self {
+        self.config.retry_after_spread = Some(share);
         self
     }
 
@@ -160,6 +178,13 @@ impl RetryConfigBuilder {
     /// Bounds the retries of all calls together. Default: no bound.
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.config.budget = Some(budget);
+        self
+    }
+
+    /// When the budget does not pay for another attempt: shall the call fail with
+    /// [`Reason::RetryBudgetSpent`](crate::Reason::RetryBudgetSpent) instead of returning the last outcome? Default: no.
+    pub const fn fail_when_budget_spent(mut self, fail: bool) -> Self {
+        self.config.fail_when_budget_spent = fail;
         self
     }
 
@@ -186,6 +211,11 @@ impl RetryConfigBuilder {
         config.backoff.validate("backoff")?;
         if let Some(limit) = config.max_duration {
             settings::at_least("max_duration", limit, Duration::from_millis(1))?;
+        }
+        if let Some(share) = config.retry_after_spread
+            && !(0.0..=1.0).contains(&share)
+        {
+            return Err(ConfigError::new("retry_after_spread", share, "from 0 to 1"));
         }
         Ok(self.config)
     }

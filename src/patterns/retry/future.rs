@@ -41,7 +41,8 @@ pin_project! {
     {
         Attempting { #[pin] call: Oneshot<S, A> },
         // Boxed, so that a call that succeeds at once is no larger for those that do not.
-        Waiting { pause: Pin<Box<Sleep>>, attempt: Option<A> },
+        // A pause of no length needs no timer.
+        Waiting { pause: Option<Pin<Box<Sleep>>>, attempt: Option<A> },
     }
 }
 
@@ -91,16 +92,22 @@ where
                         Next::Fail(rejected) => {
                             return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                         }
-                        Next::Wait(pause) if pause.is_zero() => attempt,
                         Next::Wait(pause) => {
-                            let pause = Box::pin(sleep(pause));
+                            let pause = (!pause.is_zero()).then(|| Box::pin(sleep(pause)));
+                            let yields = pause.is_none() && this.attempts.has_hurried();
                             this.state.set(State::Waiting { pause, attempt });
+                            if yields {
+                                cx.waker().wake_by_ref();
+                                return Poll::Pending;
+                            }
                             continue;
                         }
                     }
                 }
                 StateProj::Waiting { pause, attempt } => {
-                    ready!(pause.as_mut().poll(cx));
+                    if let Some(pause) = pause {
+                        ready!(pause.as_mut().poll(cx));
+                    }
                     let attempt = attempt.take();
                     assert!(attempt.is_some(), "polled again after completion");
                     if let Err(rejected) = this.attempts.resume() {

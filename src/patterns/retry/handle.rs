@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use super::attempts::{Attempts, Next};
@@ -50,7 +51,7 @@ pub struct RetryMetrics {
     pub failed_without_retry: u64,
     /// Calls that failed although they were retried.
     pub failed_with_retry: u64,
-    /// Attempts made again, of all calls together.
+    /// Attempts made again, of all calls together. One that is still waited for is not made yet.
     pub retries: u64,
     /// Calls, counted above too, that the budget denied a retry.
     pub budget_refused: u64,
@@ -120,7 +121,7 @@ impl Retry {
     /// # Errors
     ///
     /// [`Error::Service`] with the last future's own error; [`Error::Rejected`] only if the call's
-    /// [`Deadline`](crate::Deadline) passed during a wait.
+    /// [`Deadline`](crate::Deadline) or `max_duration` passed during a wait.
     pub fn call<F, Fut, T, E>(
         &self,
         mut make: F,
@@ -182,8 +183,10 @@ impl Retry {
                         drop(result);
                         if !pause.is_zero() {
                             sleep(pause).await;
-                            attempts.resume().map_err(E::from_rejected)?;
+                        } else if attempts.has_hurried() {
+                            yield_now().await;
                         }
+                        attempts.resume().map_err(E::from_rejected)?;
                     }
                 }
             }

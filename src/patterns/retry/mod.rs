@@ -17,8 +17,10 @@
 //! | `retry_refusals` | | no | seawall |
 //! | `max_duration` | duration | none | failsafe-go |
 //! | `max_retry_after` | duration | the server's wish is not looked at | seawall |
+//! | `retry_after_spread` | share | exactly as asked | seawall |
 //! | `fail_after_max_attempts` | | no | Resilience4j |
 //! | `budget` | [`RetryBudget`] | none | failsafe-go |
+//! | `fail_when_budget_spent` | | no | failsafe-go |
 //! | `before_retry` | hook | none | Resilience4j |
 //!
 //! Polly counts *retries*; here, as in Resilience4j and gRPC, *attempts* are counted: Polly's
@@ -29,8 +31,9 @@
 //! After a failure the retry asks, in this order: may this failure be retried, are attempts left, can
 //! the request be sent again, does the backoff give a wait, does the wait fit into `max_duration` and the
 //! call's [`Deadline`](crate::Deadline), does the budget have room? If any answer is no, the caller gets the
-//! last outcome as it is, never wrapped. No attempt begins after the deadline: if a wait that fitted ends late
-//! all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer. State is per call; dropping the future
+//! last outcome as it is, never wrapped. No attempt begins after the deadline or `max_duration`: if a wait that fitted
+//! ends late all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer; after
+//! every 32nd attempt without a pause, others on the same thread have their turn. State is per call; dropping the future
 //! while it waits makes no further attempt.
 //!
 //! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless
@@ -68,7 +71,7 @@ mod layer;
 mod service;
 
 pub use attempts::{Attempts, Next};
-pub use budget::RetryBudget;
+pub use budget::{DepositBudgetBuilder, RetryBudget, TokenBudgetBuilder};
 pub use config::{RetryConfig, RetryConfigBuilder};
 pub use handle::{Retry, RetryMetrics};
 pub use layer::RetryLayer;

@@ -1,36 +1,11 @@
-//! Formulas for waits, statement by statement: `bo2_…` is statement BO2 of the reference.
+//! Resilience4j's formulas and AWS's full jitter.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use seawall::{Backoff, BackoffContext, CircuitBreakerConfig, Random};
+use seawall::{Backoff, Random};
 
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-fn context(attempt: u32) -> BackoffContext {
-    BackoffContext::new(NonZeroU32::new(attempt).unwrap())
-}
-
-fn wait(backoff: &Backoff, attempt: u32) -> Duration {
-    backoff.wait(&context(attempt), &Random::seeded(1)).unwrap()
-}
-
-/// The first so many waits, in milliseconds.
-fn waits<const N: usize>(backoff: &Backoff) -> [u128; N] {
-    std::array::from_fn(|index| wait(backoff, index as u32 + 1).as_millis())
-}
-
-/// Waits of one attempt, with the dice of one seed.
-fn rolled(backoff: &Backoff, attempt: u32, times: usize) -> Vec<Duration> {
-    let random = Random::seeded(42);
-    (0..times).map(|_| backoff.wait(&context(attempt), &random).unwrap()).collect()
-}
-
-fn refused(backoff: Backoff) -> String {
-    CircuitBreakerConfig::builder().open_wait(backoff).build().unwrap_err().to_string()
-}
+use crate::support::{context, ms, refused, rolled, wait, waits};
 
 #[test]
 fn bo1_there_is_no_attempt_0() {
