@@ -44,15 +44,30 @@
 //! costs is a few kilobytes; the connection pool can be shared by [`Client::wrap`]ping clones of one
 //! `reqwest::Client`.
 
+mod builder;
 mod client;
 mod ends;
+mod overrides;
 mod replay;
 mod request;
+mod settings;
+mod through;
 
-pub use ::reqwest::{Body, Method, Request, Response, StatusCode, Url, Version, header};
-pub use client::{Client, ClientBuilder};
+#[cfg(feature = "cookies")]
+pub use ::reqwest::cookie;
+#[cfg(feature = "multipart")]
+pub use ::reqwest::multipart;
+pub use ::reqwest::{
+    Body, IntoUrl, Method, NoProxy, Proxy, Request, Response, ResponseBuilderExt, StatusCode,
+    Upgraded, Url, Version, dns, header, redirect,
+};
+#[cfg(feature = "rustls-no-provider")]
+pub use ::reqwest::{Certificate, Identity, tls};
+pub use builder::ClientBuilder;
+pub use client::{Client, ResponseFuture};
 pub use replay::{RequestKit, RequestReplay};
 pub use request::RequestBuilder;
+pub use through::{SendThrough, Through};
 
 // For `?` in functions that return [`Error`]: bodies and `error_for_status` fail with reqwest's own.
 impl From<::reqwest::Error> for Error {
@@ -63,3 +78,6 @@ impl From<::reqwest::Error> for Error {
 
 /// What a call fails with: what seawall has to say, or reqwest's own error.
 pub type Error = crate::Error<::reqwest::Error>;
+
+/// What a call ends with.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
