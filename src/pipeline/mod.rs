@@ -145,16 +145,23 @@ impl<C, N, R> Pipeline<C, N, R> {
         self.steps.bulkhead.as_ref()
     }
 
-    /// The same steps with another replay.
+    /// The same steps with other ends and another replay.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2>
+    pub(crate) fn fitted<N2, R2>(
+        &self,
+        ends: N2,
+        replay: impl FnOnce(R) -> R2,
+    ) -> Pipeline<C, N2, R2>
     where
         C: Clone,
-        N: Clone,
         R: Clone,
     {
-        let Self { steps, classifier, ends, replay } = self.clone();
-        Pipeline { steps, classifier, ends, replay: change(replay) }
+        Pipeline {
+            steps: self.steps.clone(),
+            classifier: self.classifier.clone(),
+            ends,
+            replay: replay(self.replay.clone()),
+        }
     }
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells

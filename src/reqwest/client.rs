@@ -10,11 +10,10 @@ use reqwest::{IntoUrl, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::overrides::{Call, CallReplay, Overrides};
+use super::overrides::{Call, CallEnds, CallReplay, Overrides};
 use super::through::Protection;
 use super::{ClientBuilder, Error, RequestBuilder, RequestReplay};
 use crate::deadline::Deadline;
-use crate::ends::AtBodyEnd;
 use crate::error::ErrorService;
 use crate::http::HttpClassifier;
 use crate::pipeline::HttpPipeline;
@@ -143,7 +142,8 @@ impl Client {
         };
         let deadline = Deadline::earlier(overrides.deadline, timeout.map(Deadline::after));
         let replay = |replay| CallReplay(RequestReplay(replay));
-        let mut service = self.protection.pipeline.map_replay(replay).layer(ready);
+        let fitted = self.protection.pipeline.fitted(CallEnds::of(&request), replay);
+        let mut service = fitted.layer(ready);
         let _entered = deadline.map(Deadline::enter);
         ResponseFuture { call: service.call(Call { request, overrides }) }
     }
@@ -190,7 +190,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture {
         #[pin]
-        call: PipelineFuture<ErrorService<reqwest::Client>, Call, HttpClassifier, AtBodyEnd, CallReplay>,
+        call: PipelineFuture<ErrorService<reqwest::Client>, Call, HttpClassifier, CallEnds, CallReplay>,
     }
 }
 

@@ -1,11 +1,12 @@
-//! What one call says for itself, and how the pipeline hears of it.
+//! What is known of one call alone, and how the pipeline hears of it.
 //!
 //! Over `http` this stands among the request's extensions; reqwest keeps those of its requests to itself.
 
-use reqwest::Request;
+use reqwest::{Method, Request, Response};
 
 use super::{RequestKit, RequestReplay};
 use crate::deadline::Deadline;
+use crate::ends::{AtBodyEnd, Ends};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
 
@@ -52,5 +53,33 @@ impl Replay<Call> for CallReplay {
 
     fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Request> {
         self.0.again(kit.as_mut()?, verdict)
+    }
+}
+
+/// [`AtBodyEnd`] that knows what was asked: the answer to a HEAD has no body, but where reqwest decompresses it no
+/// longer says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallEnds {
+    is_head: bool,
+}
+
+impl CallEnds {
+    pub(super) fn of(request: &Request) -> Self {
+        Self { is_head: request.method() == Method::HEAD }
+    }
+}
+
+impl<G> Ends<Response, G> for CallEnds
+where
+    AtBodyEnd: Ends<Response, G>,
+{
+    type Out = <AtBodyEnd as Ends<Response, G>>::Out;
+
+    fn is_over(&self, response: &Response) -> bool {
+        self.is_head || Ends::<Response, G>::is_over(&AtBodyEnd, response)
+    }
+
+    fn attach(&self, response: Response, guard: Option<G>) -> Self::Out {
+        AtBodyEnd.attach(response, guard)
     }
 }
