@@ -263,3 +263,23 @@ fn no_feature_of_ours_brings_a_crypto_provider() {
         assert!(!provider && !feature.contains("aws") && feature != "ring", "{brought}");
     }
 }
+
+/// Where reqwest is the browser's `fetch`, our features end in a sentence of ours: under the very condition under which it is.
+#[test]
+fn the_condition_for_webassembly_is_reqwests_own() {
+    let condition = r#"all(target_arch="wasm32",any(target_os="unknown",target_os="none"))"#;
+    let without_spaces = |path: PathBuf| -> String {
+        fs::read_to_string(path).unwrap().split_whitespace().collect()
+    };
+    let theirs = without_spaces(sources(package(&metadata(), "reqwest")).join("lib.rs"));
+    assert!(
+        theirs.contains(&format!("macro_rules!if_wasm{{($($item:item)*)=>{{$(#[cfg({condition})]"))
+    );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let features = r#"any(feature="reqwest",feature="hyper")"#;
+    let guard = format!("#[cfg(all({features},{condition}))]compile_error!(");
+    assert!(without_spaces(root.join("src/lib.rs")).contains(&guard));
+    // hyper-util does not compile there, and would have the first word.
+    let target = format!("[target.'cfg(not({condition}))'.dependencies]hyper-util=");
+    assert!(without_spaces(root.join("Cargo.toml")).contains(&target));
+}
