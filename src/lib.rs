@@ -54,14 +54,24 @@
 //! | `reqwest` | [`reqwest`]: a client with reqwest's verbs |
 //! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
 //! | `tonic` | [`tonic`]: a channel behind the patterns, for generated gRPC clients |
-//! | `json`, `form`, `query`, `multipart`, `stream` | reqwest's features of the same names |
+//! | `json`, `form`, `query`, `multipart`, `stream`, `brotli`, `charset`, `cookies`, `deflate`, `gzip`, `rustls-no-provider`, `socks`, `system-proxy`, `zstd`, `hickory-dns` | reqwest's features of the same names, with their methods |
 //! | `testing` | a contract kit for tower layers |
-//! | `full` | all but `testing` |
+//! | `full` | all but `testing` and `hickory-dns` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(feature = "reqwest", feature = "tonic")),
     allow(rustdoc::broken_intra_doc_links)
 )]
+
+// The condition is reqwest's own, under which it is another client with another API.
+#[cfg(all(
+    any(feature = "reqwest", feature = "hyper"),
+    all(target_arch = "wasm32", any(target_os = "unknown", target_os = "none"))
+))]
+compile_error!(
+    "seawall's features `reqwest` and `hyper` do not support WebAssembly, where there are no sockets: reqwest is the \
+     browser's `fetch` there. Leave them off for this target, and put `Pipeline::call` or the handles around your calls."
+);
 
 mod backoff;
 mod clock;

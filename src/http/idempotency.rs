@@ -14,6 +14,18 @@ use http::{Extensions, HeaderMap, Method};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Idempotent(pub bool);
 
+/// Says of one request that it is to be sent exactly once, whatever goes wrong: put it into the request's
+/// extensions.
+///
+/// ```
+/// use seawall::http::NoRetry;
+///
+/// let request = http::Request::get("http://inventory/api/42").extension(NoRetry).body(())?;
+/// # Ok::<(), http::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NoRetry;
+
 /// May a request be sent twice without doing its work twice?
 ///
 /// Yes for GET, HEAD, OPTIONS, TRACE, PUT and DELETE, and for any method with an `idempotency-key`

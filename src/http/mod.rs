@@ -21,6 +21,15 @@
 //! | connection reset, message incomplete, timeout | again | no |
 //! | status 429 or 5xx but 501 and 505 | again | no |
 //! | TLS handshake refused, request malformed | no | no |
+//!
+//! # What one call says for itself
+//!
+//! | for this call alone | an `http::Request` | [`seawall::reqwest`](crate::reqwest)'s builder |
+//! |---|---|---|
+//! | may be sent twice, or may not | [`Idempotent`] among its extensions | `.idempotent(true)` |
+//! | is sent exactly once | [`NoRetry`] among its extensions | `.no_retry()` |
+//! | must be over by then | [`Deadline::scope`](crate::Deadline::scope) around the call | `.deadline(deadline)`, or `.timeout(span)` |
+//! | goes through another pipeline | the service behind that one | `.through(&pipeline)` |
 
 mod body;
 mod classify;
@@ -33,6 +42,6 @@ mod tests;
 
 pub use body::{GuardedBody, JudgeEnd};
 pub use classify::HttpClassifier;
-pub use idempotency::{Idempotent, is_idempotent};
+pub use idempotency::{Idempotent, NoRetry, is_idempotent};
 pub use replay::HttpReplay;
 pub use retry_after::retry_after;

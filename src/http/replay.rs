@@ -2,7 +2,7 @@
 
 use http::Request;
 
-use super::is_idempotent;
+use super::{NoRetry, is_idempotent};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 
@@ -42,7 +42,8 @@ impl HttpReplay {
 /// What is kept of a request to send it again.
 #[derive(Clone, Debug)]
 pub struct HttpKit<B> {
-    request: Request<B>,
+    /// Nothing if the request is to be sent once.
+    request: Option<Request<B>>,
     idempotent: bool,
 }
 
@@ -57,10 +58,12 @@ impl<B: Clone> Replay<Request<B>> for HttpReplay {
     fn first(&self, request: Request<B>) -> (Request<B>, HttpKit<B>) {
         let idempotent = self.all_methods
             || is_idempotent(request.method(), request.headers(), request.extensions());
-        (request.clone(), HttpKit { request, idempotent })
+        let copy = request.extensions().get::<NoRetry>().is_none().then(|| request.clone());
+        (request, HttpKit { request: copy, idempotent })
     }
 
     fn again(&self, kit: &mut HttpKit<B>, verdict: &Verdict) -> Option<Request<B>> {
-        Self::may_repeat(kit.idempotent, verdict).then(|| kit.request.clone())
+        let request = kit.request.as_ref()?;
+        Self::may_repeat(kit.idempotent, verdict).then(|| request.clone())
     }
 }

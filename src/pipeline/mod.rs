@@ -149,17 +149,25 @@ impl<C, N, R, L> Pipeline<C, N, R, L> {
         self.steps.bulkhead.as_ref()
     }
 
-    /// The same steps with another replay.
+    /// The same steps with other ends and another replay.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2, L>
+    pub(crate) fn fitted<N2, R2>(
+        &self,
+        ends: N2,
+        replay: impl FnOnce(R) -> R2,
+    ) -> Pipeline<C, N2, R2, L>
     where
         C: Clone,
-        N: Clone,
         R: Clone,
         L: Clone,
     {
-        let Pipeline { steps, classifier, ends, replay, bottom } = self.clone();
-        Pipeline { steps, classifier, ends, replay: change(replay), bottom }
+        Pipeline {
+            steps: self.steps.clone(),
+            classifier: self.classifier.clone(),
+            ends,
+            replay: replay(self.replay.clone()),
+            bottom: self.bottom.clone(),
+        }
     }
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells

@@ -1,37 +1,36 @@
-//! The client and its builder.
+//! The client.
 
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::sync::Arc;
-use std::time::Duration;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use pin_project_lite::pin_project;
 use reqwest::{IntoUrl, Method, Request, Response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{Error, RequestBuilder, RequestReplay};
+use super::overrides::{Call, CallEnds, CallReplay, Overrides};
+use super::through::Protection;
+use super::{ClientBuilder, Error, RequestBuilder, RequestReplay};
 use crate::deadline::Deadline;
-use crate::ends::AtBodyEnd;
 use crate::error::ErrorService;
 use crate::http::HttpClassifier;
-use crate::pipeline::{HttpPipeline, Pipeline, PipelineService};
+use crate::pipeline::HttpPipeline;
+use crate::pipeline::future::ResponseFuture as PipelineFuture;
 
 /// A `reqwest::Client` whose calls go through a pipeline.
 ///
-/// Cheap to clone; clones share the connection pool and the state of every pattern. See the
-/// [module](super).
+/// Cheap to clone; clones share the connection pool and the state of every pattern. Like reqwest's, it is
+/// a [`Service`] of [`Request`]s too. See the [module](super).
 #[derive(Clone, Debug)]
 pub struct Client {
     plain: reqwest::Client,
-    service: Protected,
-    timeout: Option<Duration>,
+    pub(super) protection: Protection,
 }
 
-type Protected =
-    PipelineService<ErrorService<reqwest::Client>, HttpClassifier, AtBodyEnd, RequestReplay>;
-
 impl Client {
-    /// A client with reqwest's settings behind the safe pipeline [`Pipeline::http`].
+    /// A client with reqwest's settings behind the safe pipeline [`Pipeline::http`](crate::Pipeline::http).
     ///
     /// # Panics
     ///
@@ -43,12 +42,7 @@ impl Client {
 
     /// Sets up a client.
     pub fn builder() -> ClientBuilder {
-        ClientBuilder {
-            inner: reqwest::Client::builder(),
-            name: "http".into(),
-            pipeline: None,
-            timeout: None,
-        }
+        ClientBuilder::new()
     }
 
     /// Puts `pipeline` around a client that you built.
@@ -56,8 +50,21 @@ impl Client {
     /// Switch reqwest's own retries off in it, as the [module](super) says.
     #[must_use]
     pub fn wrap(client: reqwest::Client, pipeline: &HttpPipeline) -> Self {
-        let service = pipeline.map_replay(RequestReplay).layer(client.clone());
-        Self { service, plain: client, timeout: None }
+        Self::protect(client, Protection { pipeline: pipeline.clone(), timeout: None })
+    }
+
+    pub(super) const fn protect(plain: reqwest::Client, protection: Protection) -> Self {
+        Self { plain, protection }
+    }
+
+    pub(super) fn into_parts(self) -> (reqwest::Client, Protection) {
+        (self.plain, self.protection)
+    }
+
+    /// What the calls go through.
+    #[must_use]
+    pub const fn pipeline(&self) -> &HttpPipeline {
+        &self.protection.pipeline
     }
 
     /// Begins a GET.
@@ -92,12 +99,13 @@ impl Client {
 
     /// Begins a request of any method.
     pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> RequestBuilder {
-        RequestBuilder::new(self.clone(), self.plain.request(method, url))
+        RequestBuilder::new(self.plain.request(method, url), self.protection.clone())
     }
 
     /// Makes a call.
     ///
-    /// The request's timeout is the deadline of the whole call, body included.
+    /// The request's timeout is the deadline of the whole call, body included. To say more of this call alone, put
+    /// the request into a builder: [`RequestBuilder::from_parts`].
     ///
     /// # Errors
     ///
@@ -105,20 +113,39 @@ impl Client {
     /// [`Error::Service`](crate::Error::Service) with reqwest's own error.
     pub fn execute(
         &self,
-        mut request: Request,
+        request: Request,
     ) -> impl Future<Output = Result<Response, Error>> + use<> {
-        let mut service = self.service.clone();
-        let timeout = request.timeout_mut().take().or(self.timeout);
-        async move {
-            let call = async move {
-                poll_fn(|cx| Service::<Request>::poll_ready(&mut service, cx)).await?;
-                service.call(request).await
-            };
-            match timeout {
-                Some(timeout) => Deadline::after(timeout).scope(call).await,
-                None => call.await,
-            }
-        }
+        self.clone().make(request, Overrides::default())
+    }
+
+    /// Begins the call when it is first polled, under the deadline that stands then.
+    pub(super) async fn make(
+        self,
+        request: Request,
+        overrides: Overrides,
+    ) -> Result<Response, Error> {
+        // reqwest's client is always ready.
+        self.begin(self.plain.clone(), request, overrides).await
+    }
+
+    fn begin(
+        &self,
+        ready: reqwest::Client,
+        mut request: Request,
+        overrides: Overrides,
+    ) -> ResponseFuture {
+        // The attempts get what is left of it, so it must not start anew with each.
+        let timeout = request.timeout_mut().take();
+        let timeout = match overrides.deadline {
+            None => timeout.or(self.protection.timeout),
+            Some(_) => timeout,
+        };
+        let deadline = Deadline::earlier(overrides.deadline, timeout.map(Deadline::after));
+        let replay = |replay| CallReplay(RequestReplay(replay));
+        let fitted = self.protection.pipeline.fitted(CallEnds::of(&request), replay);
+        let mut service = fitted.layer(ready);
+        let _entered = deadline.map(Deadline::enter);
+        ResponseFuture { call: service.call(Call { request, overrides }) }
     }
 }
 
@@ -128,112 +155,55 @@ impl Default for Client {
     }
 }
 
-/// Sets up a [`Client`].
-///
-/// The usual settings of `reqwest::ClientBuilder` are here; for the others there is [`with`](Self::with).
-#[must_use = "a builder does nothing until `build`"]
-pub struct ClientBuilder {
-    inner: reqwest::ClientBuilder,
-    name: Arc<str>,
-    pipeline: Option<HttpPipeline>,
-    timeout: Option<Duration>,
-}
+impl Service<Request> for Client {
+    type Response = Response;
+    type Error = Error;
+    type Future = ResponseFuture;
 
-macro_rules! forward {
-    ($($name:ident($($arg:ident: $type:ty),*);)*) => {
-        $(
-            #[doc = concat!("As `reqwest::ClientBuilder::", stringify!($name), "`.")]
-            pub fn $name(self, $($arg: $type),*) -> Self {
-                self.with(|client| client.$name($($arg),*))
-            }
-        )*
-    };
-}
-
-impl ClientBuilder {
-    /// The name of the default pipeline, which errors and events bear. Default: `http`.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
-        self.name = name.into();
-        self
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Service::poll_ready(&mut self.plain, cx).map_err(Error::Service)
     }
 
-    /// What the calls go through. Default: the safe pipeline [`Pipeline::http`].
-    pub fn pipeline(mut self, pipeline: HttpPipeline) -> Self {
-        self.pipeline = Some(pipeline);
-        self
-    }
-
-    /// The deadline of every whole call that sets none itself: all attempts, pauses, and the body.
-    ///
-    /// Default: the pipeline's.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// Any other setting of reqwest.
-    ///
-    /// ```
-    /// let client = seawall::reqwest::Client::builder().with(|client| client.http1_only());
-    /// ```
-    pub fn with(
-        mut self,
-        change: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-    ) -> Self {
-        self.inner = change(self.inner);
-        self
-    }
-
-    forward! {
-        connect_timeout(timeout: Duration);
-        read_timeout(timeout: Duration);
-        pool_idle_timeout(timeout: impl Into<Option<Duration>>);
-        pool_max_idle_per_host(most: usize);
-        default_headers(headers: reqwest::header::HeaderMap);
-        redirect(policy: reqwest::redirect::Policy);
-        referer(enable: bool);
-        proxy(proxy: reqwest::Proxy);
-        no_proxy();
-        http1_only();
-        https_only(enable: bool);
-        tcp_nodelay(enable: bool);
-        tcp_keepalive(interval: impl Into<Option<Duration>>);
-        local_address(address: impl Into<Option<std::net::IpAddr>>);
-        resolve(domain: &str, address: std::net::SocketAddr);
-        resolve_to_addrs(domain: &str, addresses: &[std::net::SocketAddr]);
-        connection_verbose(verbose: bool);
-    }
-
-    /// As `reqwest::ClientBuilder::user_agent`.
-    pub fn user_agent<V>(self, value: V) -> Self
-    where
-        V: TryInto<reqwest::header::HeaderValue>,
-        V::Error: Into<http::Error>,
-    {
-        self.with(|client| client.user_agent(value))
-    }
-
-    /// Builds the client, with reqwest's own retries switched off.
-    ///
-    /// # Errors
-    ///
-    /// reqwest's, if TLS or the resolver cannot be set up.
-    pub fn build(self) -> Result<Client, reqwest::Error> {
-        let pipeline = match self.pipeline {
-            Some(pipeline) => pipeline,
-            None => Pipeline::http(self.name).build().expect("the preset is valid"),
-        };
-        let client = self.inner.retry(reqwest::retry::never()).build()?;
-        Ok(Client { timeout: self.timeout, ..Client::wrap(client, &pipeline) })
+    fn call(&mut self, request: Request) -> ResponseFuture {
+        let clone = self.plain.clone();
+        let ready = std::mem::replace(&mut self.plain, clone);
+        self.begin(ready, request, Overrides::default())
     }
 }
 
-impl fmt::Debug for ClientBuilder {
+impl Service<Request> for &Client {
+    type Response = Response;
+    type Error = Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Service::poll_ready(&mut &self.plain, cx).map_err(Error::Service)
+    }
+
+    fn call(&mut self, request: Request) -> ResponseFuture {
+        self.begin(self.plain.clone(), request, Overrides::default())
+    }
+}
+
+pin_project! {
+    /// The response future of [`Client`] as a [`Service`].
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture {
+        #[pin]
+        call: PipelineFuture<ErrorService<reqwest::Client>, Call, HttpClassifier, CallEnds, CallReplay>,
+    }
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().call.poll(cx)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
-            .field("inner", &self.inner)
-            .field("pipeline", &self.pipeline)
-            .field("timeout", &self.timeout)
-            .finish()
+        self.call.fmt(f)
     }
 }

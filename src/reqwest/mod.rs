@@ -32,6 +32,41 @@
 //! business and starts anew with each attempt. An attempt that hangs can only be made again within a timeout that is well
 //! above the pipeline's time limiter (10 s in the default pipeline).
 //!
+//! # What is said of one call alone
+//!
+//! | | with [`RequestBuilder`] | default |
+//! |---|---|---|
+//! | may it be sent twice? | [`idempotent`](RequestBuilder::idempotent) | by method and `idempotency-key` |
+//! | exactly one attempt | [`no_retry`](RequestBuilder::no_retry) | as the pipeline's retry says |
+//! | a span for the whole call | [`timeout`](RequestBuilder::timeout) | the client's, and the pipeline's deadline |
+//! | a moment by which it must be over | [`deadline`](RequestBuilder::deadline) | the one that the caller stands under |
+//! | through another pipeline | [`through`](RequestBuilder::through) | the client's |
+//!
+//! A request that is finished already goes into a builder by [`RequestBuilder::from_parts`]. Code that is handed a
+//! `reqwest::Client` and cannot have another sends single requests through a pipeline by [`SendThrough`].
+//!
+//! # Settings and features
+//!
+//! [`Client`], [`ClientBuilder`] and [`RequestBuilder`] have the methods of reqwest's, under the same names; those that need a
+//! feature of reqwest's come with our feature of that name. What is not there:
+//!
+//! | | why | instead |
+//! |---|---|---|
+//! | `ClientBuilder::retry` | two levels of retries multiply | the pipeline's retry |
+//! | `connector_layer` | its bounds name types that reqwest keeps to itself | [`ClientBuilder::with`] |
+//! | `native-tls*`, `rustls`, `http3` and their methods | need more than a C compiler, or choose a crypto provider | the feature in a reqwest dependency of your own, and [`ClientBuilder::with`] |
+//! | `blocking` | seawall is asynchronous: every wait is a timer of tokio's | a current-thread runtime with `block_on` |
+//! | `reqwest::get` | a client of its own for each call has a breaker that learns nothing | a [`Client`] that is kept |
+//! | WebAssembly | there reqwest is the browser's `fetch` | [`Pipeline::call`](crate::Pipeline::call) |
+//!
+//! `dns_resolver` takes an `Arc`, since reqwest's own bound cannot be named. A client decompresses as soon as one of
+//! `gzip`, `brotli`, `zstd`, `deflate` is on anywhere in the program; that is reqwest's way, and the `no_` methods undo it.
+//!
+//! # Redirects and cookies
+//!
+//! reqwest follows redirects within one attempt: the pipeline sees where they end, and a retry begins again at the first
+//! URL. Cookies of a failed attempt are sent with the next. A redirect to another host is judged as an answer of this upstream.
+//!
 //! # reqwest's own retries
 //!
 //! reqwest repeats a request by itself when the server has certainly not begun on it. Where seawall builds
@@ -44,15 +79,30 @@
 //! costs is a few kilobytes; the connection pool can be shared by [`Client::wrap`]ping clones of one
 //! `reqwest::Client`.
 
+mod builder;
 mod client;
 mod ends;
+mod overrides;
 mod replay;
 mod request;
+mod settings;
+mod through;
 
-pub use ::reqwest::{Body, Method, Request, Response, StatusCode, Url, Version, header};
-pub use client::{Client, ClientBuilder};
+#[cfg(feature = "cookies")]
+pub use ::reqwest::cookie;
+#[cfg(feature = "multipart")]
+pub use ::reqwest::multipart;
+pub use ::reqwest::{
+    Body, IntoUrl, Method, NoProxy, Proxy, Request, Response, ResponseBuilderExt, StatusCode,
+    Upgraded, Url, Version, dns, header, redirect,
+};
+#[cfg(feature = "rustls-no-provider")]
+pub use ::reqwest::{Certificate, Identity, tls};
+pub use builder::ClientBuilder;
+pub use client::{Client, ResponseFuture};
 pub use replay::{RequestKit, RequestReplay};
 pub use request::RequestBuilder;
+pub use through::{SendThrough, Through};
 
 // For `?` in functions that return [`Error`]: bodies and `error_for_status` fail with reqwest's own.
 impl From<::reqwest::Error> for Error {
@@ -63,3 +113,6 @@ impl From<::reqwest::Error> for Error {
 
 /// What a call fails with: what seawall has to say, or reqwest's own error.
 pub type Error = crate::Error<::reqwest::Error>;
+
+/// What a call ends with.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -19,7 +19,7 @@ pub struct RequestReplay(pub HttpReplay);
 pub struct RequestKit {
     /// Nothing if the request cannot be copied.
     request: Option<Request>,
-    idempotent: bool,
+    pub(super) idempotent: bool,
 }
 
 impl Replay<Request> for RequestReplay {

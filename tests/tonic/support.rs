@@ -9,7 +9,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower::Layer;
 
-pub(crate) use crate::faults::{Behaviour, FaultServer, OnConnect, RefusedPort, sequence};
+pub(crate) use crate::faults::{Behaviour, FaultServer, sequence};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
