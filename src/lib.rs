@@ -53,7 +53,7 @@
 //! | `reqwest` | [`reqwest`]: a client with reqwest's verbs |
 //! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
 //! | `json`, `form`, `query`, `multipart`, `stream` | reqwest's features of the same names |
-//! | `testing` | a contract kit for tower layers |
+//! | `testing` | for your tests: a server that misbehaves, a clock that steps, a contract kit for tower layers |
 //! | `full` | all but `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(feature = "reqwest"), allow(rustdoc::broken_intra_doc_links))]

@@ -1,14 +1,19 @@
 //! What the server does with one request.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use tokio::sync::Semaphore;
+use http::{HeaderMap, HeaderValue};
+
+use super::answer::{Answer, Framing, Step};
+use super::{Gate, Http2Code};
 
 /// What the server does with one request.
+///
+/// Made by one of the constructors and then shaped: `Behaviour::ok("tea").delayed(second).close_after(2)`. Methods that shape
+/// the head or the body need a behaviour that has them, and panic if it has none.
 #[derive(Clone, Debug)]
+#[must_use = "a behaviour does nothing until a script returns it"]
 pub struct Behaviour {
     pub(super) before: Before,
     pub(super) act: Act,
@@ -38,38 +43,9 @@ pub(super) enum Act {
     /// 200 to a CONNECT, or 101 and this protocol's name; then whatever comes goes back.
     Tunnel(Option<HeaderValue>),
     /// `RST_STREAM` (HTTP/2 only).
-    ResetStream(h2::Reason),
+    ResetStream(Http2Code),
     /// GOAWAY that names this stream as the last one that was taken on, and the end (HTTP/2 only).
-    GoAway(h2::Reason),
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub framing: Framing,
-    pub body: Vec<Step>,
-    pub trailers: Option<HeaderMap>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
-    /// The body's true length.
-    Length,
-    /// Some other length.
-    Claim(u64),
-    Chunked,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Step {
-    Send(Bytes),
-    Wait(Duration),
-    /// The same piece for ever.
-    Repeat(Bytes, Duration),
-    Hang,
-    Reset,
-    Close,
+    GoAway(Http2Code),
 }
 
 /// What becomes of the connection when the answer is out.
@@ -82,31 +58,16 @@ pub(super) enum After {
     Announce,
 }
 
-/// Holds answers back until the test lets them go.
-#[derive(Clone, Debug)]
-pub struct Gate(pub(super) Arc<Semaphore>);
-
-impl Gate {
-    pub fn shut() -> Self {
-        Self(Arc::new(Semaphore::new(0)))
-    }
-
-    /// Lets so many answers go, now or when they come.
-    pub fn release(&self, answers: usize) {
-        self.0.add_permits(answers);
-    }
-
-    /// Lets all go.
-    pub fn open(&self) {
-        self.0.close();
-    }
-}
-
 // ## Whole answers
 
 impl Behaviour {
     /// An answer with this status and no body.
+    ///
+    /// # Panics
+    ///
+    /// If it is no status: below 100 or above 999.
     pub fn status(status: u16) -> Self {
+        assert!((100..=999).contains(&status), "{status} is no status");
         Self::act(Act::Answer(Answer {
             status,
             headers: HeaderMap::new(),
@@ -146,11 +107,9 @@ impl Behaviour {
         Self::status(503).header("retry-after", &retry_after.to_string())
     }
 
-    /// 503 with `Retry-After` as a date, and the `Date` that the server believes in.
-    pub fn unavailable_until(date: SystemTime, now: SystemTime) -> Self {
-        Self::status(503)
-            .header("date", &httpdate::fmt_http_date(now))
-            .header("retry-after", &httpdate::fmt_http_date(date))
+    /// A redirect with this status (301, 302, 303, 307, 308) to this `location`.
+    pub fn redirect(status: u16, location: &str) -> Self {
+        Self::status(status).header("location", location)
     }
 
     /// 200 and the request's body. Its head comes back in `echo-method`, `echo-target` and, for each
@@ -159,13 +118,19 @@ impl Behaviour {
         Self::act(Act::Echo)
     }
 
-    /// 101 to this protocol, and then an echo of whatever comes.
-    pub fn upgrade(protocol: &'static str) -> Self {
-        Self::act(Act::Tunnel(Some(HeaderValue::from_static(protocol))))
+    /// 101 to this protocol, and then an echo of whatever comes. HTTP/2 has no upgrades, and resets
+    /// the stream with `HTTP_1_1_REQUIRED`.
+    ///
+    /// # Panics
+    ///
+    /// If the name cannot stand in a header.
+    pub fn upgrade(protocol: &str) -> Self {
+        let protocol = HeaderValue::from_str(protocol).expect("a protocol's name");
+        Self::act(Act::Tunnel(Some(protocol)))
     }
 
     /// 200 to a CONNECT, and then an echo of whatever comes.
-    pub fn tunnel() -> Self {
+    pub const fn tunnel() -> Self {
         Self::act(Act::Tunnel(None))
     }
 }
@@ -174,131 +139,49 @@ impl Behaviour {
 
 impl Behaviour {
     /// The request is read, and nothing ever comes back.
-    pub fn hang() -> Self {
+    pub const fn hang() -> Self {
         Self::act(Act::Hang)
     }
 
     /// TCP reset instead of an answer.
-    pub fn reset() -> Self {
+    pub const fn reset() -> Self {
         Self::act(Act::Reset)
     }
 
-    /// The connection is closed in order, with no answer.
-    pub fn close() -> Self {
+    /// The connection is closed in order (FIN), with no answer.
+    pub const fn close() -> Self {
         Self::act(Act::Close)
     }
 
-    /// HTTP/1: these bytes instead of an answer, then the connection is closed in order.
+    /// HTTP/1.1: these bytes instead of an answer, then the connection is closed in order.
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self::act(Act::Raw(bytes.into()))
     }
 
-    /// HTTP/1: the head breaks off in a header, then the connection is closed in order.
+    /// HTTP/1.1: the head breaks off in a header, then the connection is closed in order.
     pub fn half_head() -> Self {
         Self::raw("HTTP/1.1 200 OK\r\ncontent-le")
     }
 
     /// HTTP/2: `RST_STREAM` with `REFUSED_STREAM`: the request was not looked at.
     pub fn refuse_stream() -> Self {
-        Self::reset_stream(h2::Reason::REFUSED_STREAM)
+        Self::reset_stream(Http2Code::REFUSED_STREAM)
     }
 
-    /// HTTP/2: `RST_STREAM`.
-    pub fn reset_stream(reason: h2::Reason) -> Self {
-        Self::act(Act::ResetStream(reason))
+    /// HTTP/2: `RST_STREAM` with this error code, as an [`Http2Code`] or whatever else is one.
+    pub fn reset_stream(code: impl Into<u32>) -> Self {
+        Self::act(Act::ResetStream(Http2Code::from(code.into())))
     }
 
     /// HTTP/2: GOAWAY that counts this request among those taken on, and the end of the connection.
     ///
     /// [`OnConnect::GoAway`](super::OnConnect::GoAway) sends one that does not.
-    pub fn go_away(reason: h2::Reason) -> Self {
-        Self::act(Act::GoAway(reason))
+    pub fn go_away(code: impl Into<u32>) -> Self {
+        Self::act(Act::GoAway(Http2Code::from(code.into())))
     }
 
-    fn act(act: Act) -> Self {
+    const fn act(act: Act) -> Self {
         Self { before: Before::Nothing, act, after: After::Keep }
-    }
-}
-
-// ## Head and body of an answer
-
-impl Behaviour {
-    pub fn header(self, name: &'static str, value: &str) -> Self {
-        let value = HeaderValue::from_str(value).expect("a header value");
-        self.answer(|answer| {
-            answer.headers.append(HeaderName::from_static(name), value);
-        })
-    }
-
-    pub fn body(self, body: impl Into<Bytes>) -> Self {
-        let body = body.into();
-        self.steps(|_| vec![Step::Send(body)])
-    }
-
-    /// Says `bytes` in `content-length`, whatever the body. HTTP/1 closes in order if more was
-    /// promised than sent.
-    pub fn claims_length(self, bytes: u64) -> Self {
-        self.answer(|answer| answer.framing = Framing::Claim(bytes))
-    }
-
-    /// Says no length; HTTP/1 sends chunks.
-    pub fn chunked(self) -> Self {
-        self.answer(|answer| answer.framing = Framing::Chunked)
-    }
-
-    /// A trailer after the body, which is sent in chunks.
-    pub fn trailer(self, name: &'static str, value: &'static str) -> Self {
-        self.answer(|answer| {
-            answer.framing = Framing::Chunked;
-            let trailers = answer.trailers.get_or_insert_default();
-            trailers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        })
-    }
-
-    /// The body comes `bytes` at a time, `every` so often; the first piece comes at once.
-    pub fn trickle(self, bytes: usize, every: Duration) -> Self {
-        self.steps(|body| {
-            let pieces = body.chunks(bytes).map(|piece| Step::Send(body.slice_ref(piece)));
-            let mut steps: Vec<_> = pieces.flat_map(|piece| [piece, Step::Wait(every)]).collect();
-            steps.pop();
-            steps
-        })
-    }
-
-    /// Nothing comes after so many bytes of the body.
-    pub fn hang_after(self, bytes: usize) -> Self {
-        self.cut(bytes, Step::Hang)
-    }
-
-    /// TCP reset after so many bytes of the body.
-    pub fn reset_after(self, bytes: usize) -> Self {
-        self.cut(bytes, Step::Reset)
-    }
-
-    /// The connection is closed in order after so many bytes of the body: an incomplete message.
-    pub fn close_after(self, bytes: usize) -> Self {
-        self.cut(bytes, Step::Close)
-    }
-
-    fn cut(self, bytes: usize, end: Step) -> Self {
-        self.answer(|answer| {
-            let body = whole(&answer.body);
-            assert!(bytes <= body.len(), "the body has {} bytes", body.len());
-            if answer.framing == Framing::Length {
-                answer.framing = Framing::Claim(body.len() as u64);
-            }
-            answer.body = vec![Step::Send(body.slice(..bytes)), end];
-        })
-    }
-
-    fn steps(self, change: impl FnOnce(Bytes) -> Vec<Step>) -> Self {
-        self.answer(|answer| answer.body = change(whole(&answer.body)))
-    }
-
-    fn answer(mut self, change: impl FnOnce(&mut Answer)) -> Self {
-        let Act::Answer(answer) = &mut self.act else { panic!("{:?} has no head", self.act) };
-        change(answer);
-        self
     }
 }
 
@@ -318,7 +201,7 @@ impl Behaviour {
     }
 
     /// The connection closes after the answer, which does not say so.
-    pub fn then_close(self) -> Self {
+    pub const fn then_close(self) -> Self {
         self.then_close_after(Duration::ZERO)
     }
 
@@ -334,28 +217,16 @@ impl Behaviour {
         self.after = After::Announce;
         self
     }
-}
 
-impl Answer {
-    /// The body's true length, if it has one.
-    pub fn length(&self) -> u64 {
-        whole(&self.body).len() as u64
-    }
-}
-
-fn whole(steps: &[Step]) -> Bytes {
-    match steps {
-        [Step::Send(body)] => body.clone(),
-        _ => {
-            let mut body = Vec::new();
-            for step in steps {
-                match step {
-                    Step::Send(piece) => body.extend_from_slice(piece),
-                    Step::Wait(_) => {}
-                    _ => panic!("{step:?} must come last"),
-                }
-            }
-            body.into()
-        }
+    /// Itself, if the protocol has it.
+    pub(super) fn checked(self, http2: bool) -> Result<Self, String> {
+        let fits = match &self.act {
+            Act::Raw(_) => !http2,
+            Act::ResetStream(_) | Act::GoAway(_) => http2,
+            Act::Answer(answer) => http2 || !answer.resets_stream(),
+            _ => true,
+        };
+        let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
+        if fits { Ok(self) } else { Err(format!("{version} has no {:?}", self.act)) }
     }
 }

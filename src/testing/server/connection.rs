@@ -1,5 +1,6 @@
 //! One connection: how it begins, and how it ends.
 
+use std::future::pending;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,72 +10,93 @@ use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::server::{OnConnect, Shared};
+use super::accept::{Accepted, OnConnect};
+use super::shared::Shared;
 use super::{http1, http2};
-
-/// Whatever a protocol is spoken over.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// What a protocol needs to know of its connection.
 #[derive(Clone)]
 pub(super) struct About {
-    pub n: usize,
-    pub server_name: Option<String>,
-    pub reset: ResetAtEnd,
+    pub(super) n: usize,
+    pub(super) server_name: Option<String>,
+    pub(super) reset: ResetAtEnd,
 }
 
 /// Makes the socket end with an RST, however deep it is buried.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ResetAtEnd(Arc<AtomicBool>);
 
 impl ResetAtEnd {
-    pub fn set(&self) {
+    pub(super) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
 }
 
-pub(super) async fn run(socket: Socket, n: usize, decided: OnConnect, shared: Arc<Shared>) {
+pub(super) async fn run(socket: Socket, n: usize, shared: Arc<Shared>) {
     let reset = socket.reset.clone();
-    match decided {
-        OnConnect::Serve | OnConnect::GoAway(_) => {}
+    let decided = shared.connected(n);
+    let away = match decided {
+        OnConnect::Serve => None,
+        OnConnect::GoAway(code) => Some(code),
         OnConnect::Reset => return reset.set(),
         OnConnect::Close => return,
-        OnConnect::Silence => return std::future::pending().await,
-    }
-    let about = About { n, server_name: None, reset };
-    match shared.tls.clone() {
-        None => speak(socket, shared.http2, decided, about, shared).await,
-        Some(tls) => {
-            let Ok(stream) = tls.accept(socket).await else { return };
-            let session = stream.get_ref().1;
-            let http2 = session.alpn_protocol() == Some(b"h2");
-            let server_name = session.server_name().map(str::to_owned);
-            speak(stream, http2, decided, About { server_name, ..about }, shared).await;
+        OnConnect::Silence => return pending().await,
+    };
+    let accepted = match &shared.acceptor {
+        None => Accepted::new(socket),
+        Some(acceptor) => {
+            // The client's end of a handshake that fails is the client's to tell.
+            let Ok(accepted) = acceptor(socket).await else { return };
+            accepted
         }
-    }
-}
-
-async fn speak<T: Io>(io: T, http2: bool, decided: OnConnect, about: About, shared: Arc<Shared>) {
+    };
+    let Accepted { io, http2, server_name } = accepted;
+    let http2 = http2.unwrap_or(shared.http2);
+    let about = About { n, server_name, reset };
     // An error here is the client's going away, which the counters show.
-    let _ = match (http2, decided) {
-        (true, OnConnect::GoAway(reason)) => http2::send_away(io, reason).await,
-        (false, OnConnect::GoAway(_)) => panic!("GOAWAY needs HTTP/2"),
-        (true, _) => http2::serve(io, about, shared).await.map_err(io::Error::other),
-        (false, _) => http1::serve(io, about, shared).await,
+    let _ = match (http2, away) {
+        (true, Some(code)) => http2::away::send(io, code).await,
+        (true, None) => http2::serve(io, about, shared).await.map_err(io::Error::other),
+        (false, None) => http1::serve(io, about, shared).await,
+        (false, Some(_)) => {
+            shared.note(format!("HTTP/1.1 has no {decided:?}"));
+            Ok(())
+        }
     };
 }
 
-/// A TCP stream that is counted, and that ends as it was told to.
-pub(super) struct Socket {
+/// A TCP connection of a server, which counts it and can end it with a reset.
+///
+/// What [`Builder::accept_with`](super::Builder::accept_with) wraps. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct Socket {
     stream: TcpStream,
     reset: ResetAtEnd,
-    shared: Arc<Shared>,
+    open: Open,
 }
 
 impl Socket {
-    pub fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
-        Self { stream, reset: ResetAtEnd::default(), shared }
+    pub(super) fn new(stream: TcpStream, shared: Arc<Shared>) -> Self {
+        shared.count(|counts| {
+            counts.connections += 1;
+            counts.open += 1;
+        });
+        Self { stream, reset: ResetAtEnd::default(), open: Open(shared) }
+    }
+
+    /// The connection itself, for its addresses.
+    #[must_use]
+    pub const fn get_ref(&self) -> &TcpStream {
+        &self.stream
+    }
+}
+
+/// Counts a connection as open.
+struct Open(Arc<Shared>);
+
+impl std::fmt::Debug for Open {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.counts.borrow().fmt(f)
     }
 }
 
@@ -87,7 +109,7 @@ impl Drop for Socket {
             let mut cx = Context::from_waker(Waker::noop());
             let _ = Pin::new(&mut self.stream).poll_shutdown(&mut cx);
         }
-        self.shared.count(|counts| counts.open -= 1);
+        self.open.0.count(|counts| counts.open -= 1);
     }
 }
 
