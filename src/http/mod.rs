@@ -25,13 +25,13 @@
 mod body;
 mod classify;
 mod idempotency;
-mod kind;
+pub(crate) mod kind;
 mod replay;
 mod retry_after;
 #[cfg(test)]
 mod tests;
 
-pub use body::GuardedBody;
+pub use body::{GuardedBody, JudgeEnd};
 pub use classify::HttpClassifier;
 pub use idempotency::{Idempotent, is_idempotent};
 pub use replay::HttpReplay;

@@ -85,6 +85,8 @@ where
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
+        // Known to the replay too, which may send it on.
+        let entered = deadline.map(Deadline::enter);
         let mut permits = Permits::default();
         let (attempt, kit) = match &steps.retry {
             Some(_) => {
@@ -94,7 +96,6 @@ where
             None => (pipeline.replay.once(request), None),
         };
 
-        let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
         let gate = steps.enter(&mut permits, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
@@ -120,7 +121,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
+        let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
         loop {
