@@ -55,7 +55,7 @@
 //! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
 //! | `tonic` | [`tonic`]: a channel behind the patterns, for generated gRPC clients |
 //! | `json`, `form`, `query`, `multipart`, `stream`, `brotli`, `charset`, `cookies`, `deflate`, `gzip`, `rustls-no-provider`, `socks`, `system-proxy`, `zstd`, `hickory-dns` | reqwest's features of the same names, with their methods |
-//! | `testing` | a contract kit for tower layers |
+//! | `testing` | for your tests: a server that misbehaves, a clock that steps, a contract kit for tower layers |
 //! | `full` | all but `testing` and `hickory-dns` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

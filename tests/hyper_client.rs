@@ -109,7 +109,7 @@ async fn a_goaway_without_error_is_safe_to_repeat_for_any_method() {
     let server = FaultServer::builder()
         .http2()
         .on_connect(|n| match n {
-            0 => OnConnect::GoAway(h2::Reason::NO_ERROR),
+            0 => OnConnect::GoAway(support::Http2Code::NO_ERROR),
             _ => OnConnect::Serve,
         })
         .start(|_, _| Behaviour::echo());

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioExecutor;
 use seawall::pipeline::HttpPipeline;
 use seawall::telemetry::{CircuitBreakerEvent, Event, EventKind};
 use seawall::{Cause, Pipeline, Step, TimeLimiterConfig};
-use support::{Alpn, Behaviour, FaultServer, Identity, OnConnect, RefusedPort};
+use support::{Alpn, Behaviour, FaultServer, Http2Code, Identity, OnConnect, RefusedPort, Tls};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
@@ -91,14 +91,14 @@ async fn before_the_head_over_http2() {
         (Behaviour::close(), Reset),
         (Behaviour::hang(), Timeout),
         (Behaviour::refuse_stream(), Unprocessed),
-        (Behaviour::reset_stream(h2::Reason::INTERNAL_ERROR), Reset),
-        (Behaviour::reset_stream(h2::Reason::CANCEL), Reset),
-        (Behaviour::reset_stream(h2::Reason::NO_ERROR), Reset),
-        (Behaviour::reset_stream(h2::Reason::ENHANCE_YOUR_CALM), Overloaded),
+        (Behaviour::reset_stream(Http2Code::INTERNAL_ERROR), Reset),
+        (Behaviour::reset_stream(Http2Code::CANCEL), Reset),
+        (Behaviour::reset_stream(Http2Code::NO_ERROR), Reset),
+        (Behaviour::reset_stream(Http2Code::ENHANCE_YOUR_CALM), Overloaded),
         // One that has taken the request on.
-        (Behaviour::go_away(h2::Reason::NO_ERROR), Reset),
-        (Behaviour::go_away(h2::Reason::ENHANCE_YOUR_CALM), Reset),
-        (Behaviour::go_away(h2::Reason::PROTOCOL_ERROR), Reset),
+        (Behaviour::go_away(Http2Code::NO_ERROR), Reset),
+        (Behaviour::go_away(Http2Code::ENHANCE_YOUR_CALM), Reset),
+        (Behaviour::go_away(Http2Code::PROTOCOL_ERROR), Reset),
     ] {
         let script = behaviour.clone();
         let server = FaultServer::builder().http2().start(move |_, _| script.clone());
@@ -131,8 +131,8 @@ async fn on_a_connection_that_never_speaks() {
     for (decided, http2, cause) in [
         (OnConnect::Silence, false, Timeout),
         (OnConnect::Silence, true, Timeout),
-        (OnConnect::GoAway(h2::Reason::NO_ERROR), true, Unprocessed),
-        (OnConnect::GoAway(h2::Reason::ENHANCE_YOUR_CALM), true, Overloaded),
+        (OnConnect::GoAway(Http2Code::NO_ERROR), true, Unprocessed),
+        (OnConnect::GoAway(Http2Code::ENHANCE_YOUR_CALM), true, Overloaded),
     ] {
         let builder = FaultServer::builder().on_connect(move |_| decided);
         let builder = if http2 { builder.http2() } else { builder };

@@ -182,7 +182,7 @@ async fn retry_after_is_obeyed_as_a_date_by_the_servers_own_clock() {
     let long_ago = std::time::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let soon = long_ago + Duration::from_secs(1);
     let server =
-        FaultServer::sequence([Behaviour::unavailable_until(soon, long_ago), Behaviour::ok("42")]);
+        FaultServer::sequence([support::unavailable_until(soon, long_ago), Behaviour::ok("42")]);
     let began = Instant::now();
     client(&pipeline()).get(server.url("/")).send().await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}", began.elapsed());

@@ -13,7 +13,10 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use support::{Alpn, Behaviour, FaultServer, Gate, Identity, OnConnect, RefusedPort, sequence};
+use support::{
+    Alpn, Behaviour, FaultServer, Gate, Http2Code, Identity, OnConnect, RefusedPort, Tls,
+    install_provider, sequence,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -90,7 +93,7 @@ async fn answers_follow_the_script_over_one_connection() {
     let now = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let server = FaultServer::sequence([
         Behaviour::unavailable(7).body("closed"),
-        Behaviour::unavailable_until(now + Duration::from_secs(90), now),
+        support::unavailable_until(now + Duration::from_secs(90), now),
         Behaviour::status(404).header("set-cookie", "a=1").header("set-cookie", "b=2"),
         Behaviour::no_content(),
         Behaviour::ok("tea"),
@@ -149,6 +152,195 @@ async fn a_chunked_request_is_read_with_its_trailers() {
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.ends_with("\r\n\r\ntea and coffee"), "{answer}");
     assert_eq!(server.seen()[0].trailers.as_ref().unwrap()["sum"], "14");
+}
+
+/// What comes back for these bytes before the connection ends.
+async fn answer_to(server: &FaultServer, request: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    timeout(ms(2_000), stream.read_to_end(&mut answer)).await.expect("an end").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn chunk_extensions_bare_line_feeds_and_empty_lines_are_read_over() {
+    let server = FaultServer::always(Behaviour::echo());
+    let request = "\r\nPOST / HTTP/1.1\nTransfer-Encoding: chunked\nConnection: keep-alive, Close\n\n\
+                   3;sum=14\r\ntea\r\n0\r\n\r\n";
+    let answer = answer_to(&server, request).await;
+    assert!(answer.ends_with("\r\n\r\ntea"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_client_that_expects_100_continue_gets_it_before_it_sends_the_body() {
+    let server = FaultServer::always(Behaviour::echo());
+    let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    let head = "POST / HTTP/1.1\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut interim = [0; 25];
+    timeout(ms(2_000), stream.read_exact(&mut interim)).await.expect("an answer").unwrap();
+    assert_eq!(interim.as_slice(), b"HTTP/1.1 100 Continue\r\n\r\n");
+    stream.write_all(b"tea").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\ntea"), "{answer}");
+}
+
+#[tokio::test]
+async fn connections_end_when_the_client_wants_it() {
+    let server = FaultServer::always(Behaviour::ok("tea"));
+    for request in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nconnection: close\r\n\r\n"] {
+        assert!(answer_to(&server, request).await.ends_with("tea"));
+    }
+    let mut stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
+    for _ in 0..2 {
+        stream.write_all(b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n").await.unwrap();
+        assert_ne!(stream.read(&mut [0; 1024]).await.unwrap(), 0);
+    }
+    assert_eq!(server.seen()[0].version, Version::HTTP_10);
+}
+
+#[tokio::test]
+async fn what_is_no_http_gets_a_400_and_does_not_reach_the_script() {
+    let server = FaultServer::always(Behaviour::ok("tea"));
+    for request in [
+        "tea please\r\n\r\n",
+        "GET / HTTP/3.7\r\n\r\n",
+        "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: -3\r\n\r\n",
+        "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nmuch\r\n",
+        &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(200_000)),
+    ] {
+        let answer = answer_to(&server, request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    }
+    assert_eq!(server.until(|counts| counts.open == 0).await.requests, 0);
+    assert_eq!(server.mistakes(), [""; 0]);
+}
+
+// ## Mistakes of the script
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic.downcast_ref::<String>().unwrap()
+}
+
+#[tokio::test]
+async fn a_script_that_panics_answers_500_and_fails_the_test() {
+    for (http2, client) in [(false, client()), (true, http2_client())] {
+        let builder = FaultServer::builder();
+        let builder = if http2 { builder.http2() } else { builder };
+        let server = builder.start(|_, n| match n {
+            0 => panic!("no tea for {n}"),
+            _ => Behaviour::ok("tea"),
+        });
+        let response = get(&client, &server).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let told = "the script panicked at request 0: no tea for 0";
+        assert_eq!(text(response).await.unwrap(), told);
+        assert_eq!(server.mistakes(), [told]);
+        // It goes on.
+        sleep(ms(5)).await;
+        while get(&client, &server).await.is_err() {}
+        let dropped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(server)));
+        assert!(text_of(&*dropped.unwrap_err()).contains(told));
+    }
+}
+
+#[tokio::test]
+async fn what_the_protocol_does_not_have_is_told() {
+    let http1 = [Behaviour::refuse_stream(), Behaviour::ok("tea").reset_stream_after(1, 2_u32)];
+    for (behaviour, http2) in
+        http1.map(|it| (it, false)).into_iter().chain([(Behaviour::half_head(), true)])
+    {
+        let builder = FaultServer::builder();
+        let builder = if http2 { builder.http2() } else { builder };
+        let server = builder.start(sequence([behaviour]));
+        let client = if http2 { http2_client() } else { client() };
+        let response = get(&client, &server).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let told = text(response).await.unwrap();
+        assert!(
+            told.starts_with(if http2 { "HTTP/2 has no Raw" } else { "HTTP/1.1 has no " }),
+            "{told}"
+        );
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(server))).unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn a_connection_script_that_panics_closes_that_connection_and_no_other() {
+    let server = FaultServer::builder()
+        .on_connect(|n| if n == 0 { panic!("no tea") } else { OnConnect::Serve })
+        .start(|_, _| Behaviour::ok("tea"));
+    let client = client();
+    get(&client, &server).await.unwrap_err();
+    assert_eq!(text(get(&client, &server).await.unwrap()).await.unwrap(), "tea");
+    assert_eq!(server.mistakes(), ["the script panicked at connection 0: no tea"]);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(server))).unwrap_err();
+}
+
+#[tokio::test]
+#[should_panic = "a sequence of no behaviours"]
+async fn a_sequence_of_nothing_is_refused_at_once() {
+    let _ = FaultServer::sequence([]);
+}
+
+#[tokio::test]
+#[should_panic = "99 is no status"]
+async fn a_status_that_is_none_is_refused_at_once() {
+    let _ = Behaviour::status(99);
+}
+
+#[tokio::test(start_paused = true)]
+#[should_panic = "not reached"]
+async fn waiting_for_what_does_not_come_ends_on_the_clock_on_the_wall() {
+    let server = FaultServer::always(Behaviour::ok("tea"));
+    server.until(|counts| counts.requests == 1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_paused_clock_stands_still_while_a_request_is_waited_for() {
+    let server = FaultServer::always(Behaviour::ok("tea").delayed(Duration::from_secs(3_600)));
+    let start = Instant::now();
+    let url = server.url("/");
+    let call = tokio::spawn(async move { client().get(url.parse().unwrap()).await });
+    server.until(|counts| counts.in_flight == 1).await;
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    call.await.unwrap().unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(3_600));
+}
+
+#[tokio::test]
+async fn accepted_connections_can_be_wrapped_and_refused() {
+    let server = FaultServer::builder()
+        .accept_with(|mut socket| async move {
+            // A header of its own, before any HTTP.
+            let mut first = [0];
+            socket.read_exact(&mut first).await?;
+            if first != *b"+" {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            Ok(seawall::testing::server::Accepted::new(socket).server_name(Some("plus")))
+        })
+        .start(|_, _| Behaviour::ok("tea"));
+    let answer = answer_to(&server, "+GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.ends_with("tea"), "{answer}");
+    assert_eq!(server.seen()[0].server_name.as_deref(), Some("plus"));
+    assert_eq!(answer_to(&server, "-").await, "");
+    assert_eq!(server.until(|counts| counts.open == 0).await.requests, 1);
+}
+
+#[tokio::test]
+async fn a_redirect_says_where_to() {
+    let server = FaultServer::start(|request, _| match request.uri.path() {
+        "/stock" => Behaviour::redirect(307, "/cellar"),
+        _ => Behaviour::ok("tea"),
+    });
+    install_provider();
+    let text = reqwest::get(server.url("/stock")).await.unwrap().text().await.unwrap();
+    assert_eq!((text.as_str(), server.counts().requests), ("tea", 2));
 }
 
 #[tokio::test]
@@ -228,6 +420,22 @@ async fn a_body_can_hang_after_some_bytes() {
     assert!(timeout(ms(40), response.frame()).await.is_err());
     drop(response);
     server.until(|counts| counts.open == 0).await;
+}
+
+#[tokio::test]
+async fn a_gate_can_hold_the_rest_of_a_body() {
+    for (http2, client) in [(false, client()), (true, http2_client())] {
+        let gate = Gate::shut();
+        let builder = FaultServer::builder();
+        let builder = if http2 { builder.http2() } else { builder };
+        let server =
+            builder.start(sequence([Behaviour::ok("tea and coffee").held_after(3, &gate)]));
+        let mut response = get(&client, &server).await.unwrap();
+        assert_eq!(response.frame().await.unwrap().unwrap().into_data().unwrap(), "tea");
+        assert!(timeout(ms(20), response.frame()).await.is_err());
+        gate.open();
+        assert_eq!(text(response).await.unwrap(), " and coffee");
+    }
 }
 
 #[tokio::test]
@@ -497,6 +705,21 @@ async fn http2_streams_can_be_refused_and_reset_and_the_connection_lives() {
     assert_eq!(server.counts().connections, 1);
 }
 
+#[tokio::test]
+async fn http2_streams_can_be_reset_inside_the_body_and_the_connection_lives() {
+    let broken_off = Behaviour::ok("tea and coffee");
+    let server = http2_server([
+        broken_off.reset_stream_after(3, Http2Code::ENHANCE_YOUR_CALM),
+        Behaviour::ok("tea"),
+    ]);
+    let client = http2_client();
+    let (got, error) = broken(get(&client, &server).await.unwrap()).await;
+    assert_eq!(got, "tea");
+    assert_eq!(h2_error(&error).reason(), Some(h2::Reason::ENHANCE_YOUR_CALM));
+    get(&client, &server).await.unwrap();
+    assert_eq!(server.counts().connections, 1);
+}
+
 // A client learns of this GOAWAY that its request may have been worked on, and fails only when the
 // connection ends.
 #[tokio::test]
@@ -514,7 +737,7 @@ async fn http2_can_go_away_from_a_request_that_it_took_on() {
 
 #[tokio::test]
 async fn http2_can_go_away_from_a_request_that_it_did_not_take_on() {
-    let away = |n| if n == 0 { OnConnect::GoAway(h2::Reason::NO_ERROR) } else { OnConnect::Serve };
+    let away = |n| if n == 0 { OnConnect::GoAway(Http2Code::NO_ERROR) } else { OnConnect::Serve };
     let server = FaultServer::builder().http2().on_connect(away).start(|_, _| Behaviour::ok("tea"));
     let client = http2_client();
     let error = get(&client, &server).await.unwrap_err();

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use seawall::pipeline::HttpPipeline;
 use seawall::reqwest::Client;
 use seawall::{Backoff, Pipeline, RetryConfig};
-use support::{Alpn, Behaviour, FaultServer, Identity};
+use support::{Alpn, Behaviour, FaultServer, Identity, Tls};
 use tower::{Layer, ServiceExt};
 
 fn pipeline() -> HttpPipeline {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use seawall::testing::server::{Accepted, Builder};
 use tokio_rustls::TlsAcceptor;
 
 /// Which protocols a side of the handshake offers.
@@ -72,7 +73,7 @@ impl Identity {
         config
     }
 
-    pub(super) fn acceptor(&self, alpn: Alpn) -> TlsAcceptor {
+    fn acceptor(&self, alpn: Alpn) -> TlsAcceptor {
         let key = PrivateKeyDer::Pkcs8(self.key.clone_key());
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -82,6 +83,28 @@ impl Identity {
             .expect("a key that fits");
         config.alpn_protocols = alpn.names();
         TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// TLS for a fault server.
+pub trait Tls {
+    /// ALPN decides on the version of HTTP.
+    fn tls(self, identity: &Identity, alpn: Alpn) -> Self;
+}
+
+impl Tls for Builder {
+    fn tls(self, identity: &Identity, alpn: Alpn) -> Self {
+        let acceptor = identity.acceptor(alpn);
+        self.scheme("https").accept_with(move |socket| {
+            let handshake = acceptor.accept(socket);
+            async move {
+                let stream = handshake.await?;
+                let session = stream.get_ref().1;
+                let http2 = session.alpn_protocol() == Some(b"h2");
+                let name = session.server_name().map(str::to_owned);
+                Ok(Accepted::new(stream).http2(http2).server_name(name.as_deref()))
+            }
+        })
     }
 }
 

@@ -6,20 +6,70 @@
 //! can be dropped. A law that does not hold ends in a panic that names the [`Law`] and the scene.
 //!
 //! ```
-//! use seawall::testing::contract::Contract;
-//! use seawall::{Bulkhead, BulkheadConfig, BulkheadLayer};
+//! use std::future::Future;
+//! use std::pin::Pin;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//! use std::task::{Context, Poll};
 //!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
-//! Contract::new(|| {
-//!     let config = BulkheadConfig::builder().max_concurrent_calls(1).build().unwrap();
-//!     let bulkhead = Bulkhead::new("inventory", config);
-//!     let layer = BulkheadLayer::new(bulkhead.clone());
-//!     // The layer, and how to see that nothing of it is taken.
-//!     (layer, move || bulkhead.metrics().in_flight == 0)
-//! })
-//! .check()
-//! .await;
-//! # });
+//! use seawall::testing::contract::Contract;
+//! use tower::Service;
+//!
+//! /// Counts the calls under way.
+//! #[derive(Clone)]
+//! struct Counted<S> {
+//!     inner: S,
+//!     calls: Arc<AtomicUsize>,
+//! }
+//!
+//! struct OneCall(Arc<AtomicUsize>);
+//!
+//! impl Drop for OneCall {
+//!     fn drop(&mut self) {
+//!         self.0.fetch_sub(1, Ordering::Relaxed);
+//!     }
+//! }
+//!
+//! impl<S, Req> Service<Req> for Counted<S>
+//! where
+//!     S: Service<Req>,
+//!     S::Future: 'static,
+//! {
+//!     type Response = S::Response;
+//!     type Error = S::Error;
+//!     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>>>>;
+//!
+//!     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+//!         self.inner.poll_ready(cx)
+//!     }
+//!
+//!     fn call(&mut self, request: Req) -> Self::Future {
+//!         self.calls.fetch_add(1, Ordering::Relaxed);
+//!         let counted = OneCall(self.calls.clone());
+//!         let call = self.inner.call(request);
+//!         Box::pin(async move {
+//!             let _counted = counted; // given back at the end, and wherever this is dropped
+//!             call.await
+//!         })
+//!     }
+//! }
+//!
+//! # /*
+//! #[tokio::test(start_paused = true)]
+//! # */
+//! async fn a_layer_of_mine_keeps_the_laws() {
+//!     Contract::new(|| {
+//!         let calls = Arc::new(AtomicUsize::new(0));
+//!         let counter = calls.clone();
+//!         let layer = tower::layer::layer_fn(move |inner| Counted { inner, calls: calls.clone() });
+//!         // The layer, and how to see that nothing of it is taken.
+//!         (layer, move || counter.load(Ordering::Relaxed) == 0)
+//!     })
+//!     .check()
+//!     .await;
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+//! #     .block_on(a_layer_of_mine_keeps_the_laws());
 //! ```
 //!
 //! It needs tokio's timer, and is meant for its paused clock (`#[tokio::test(start_paused = true)]`): a
