@@ -6,6 +6,7 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::join_all;
 use http::Request;
 use http_body_util::Empty;
 use hyper_util::client::legacy::Client;
@@ -92,15 +93,19 @@ async fn call(way: Way, http2: bool, pause: Duration, server: &FaultServer) -> (
 async fn a_small_body_is_read_to_its_end_and_its_connection_used_again() {
     // It comes in pieces: nothing but reading it takes it off the connection.
     let small = || Behaviour::status(503).body("temporarily out of stock").trickle(5, MS);
+    let mut calls = Vec::new();
     for way in WAYS {
         for http2 in [false, true] {
             for behaviour in [small(), small().chunked(), small().trailer("x-why", "full")] {
-                let server = server(http2, behaviour.clone());
-                let (counts, _) = call(way, http2, PAUSE, &server).await;
-                assert_eq!(counts.connections, 1, "{way:?}, HTTP/2: {http2}, {behaviour:?}");
+                calls.push(async move {
+                    let server = server(http2, behaviour.clone());
+                    let (counts, _) = call(way, http2, MS * 500, &server).await;
+                    assert_eq!(counts.connections, 1, "{way:?}, HTTP/2: {http2}, {behaviour:?}");
+                });
             }
         }
     }
+    join_all(calls).await;
 }
 
 #[tokio::test]
