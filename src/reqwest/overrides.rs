@@ -6,7 +6,7 @@ use reqwest::{Method, Request, Response};
 
 use super::{RequestKit, RequestReplay};
 use crate::deadline::Deadline;
-use crate::ends::{AtBodyEnd, Ends};
+use crate::ends::{AtBodyEnd, Discard, Ends};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
 
@@ -81,5 +81,13 @@ where
 
     fn attach(&self, response: Response, guard: Option<G>) -> Self::Out {
         AtBodyEnd.attach(response, guard)
+    }
+}
+
+impl Discard<Response> for CallEnds {
+    type Rest = <AtBodyEnd as Discard<Response>>::Rest;
+
+    fn discard(&self, response: Response) -> Option<Self::Rest> {
+        AtBodyEnd.discard(response)
     }
 }

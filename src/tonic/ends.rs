@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use super::GrpcClassifier;
 use super::code;
-use crate::ends::{Ends, Guard};
+use crate::ends::{AtBodyEnd, Discard, Ends, Guard};
 use crate::error::Error;
 use crate::http::{GuardedBody, JudgeEnd};
 use crate::outcome::Cause;
@@ -32,6 +32,17 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtTrailers {
             response.status() != StatusCode::OK || code::told(response.headers()).is_some();
         let trailers = Trailers { classifier: (!decided).then_some(self.0) };
         response.map(|body| GuardedBody::judged(body, guard, trailers))
+    }
+}
+
+impl<B> Discard<Response<B>> for AtTrailers
+where
+    AtBodyEnd: Discard<Response<B>>,
+{
+    type Rest = <AtBodyEnd as Discard<Response<B>>>::Rest;
+
+    fn discard(&self, response: Response<B>) -> Option<Self::Rest> {
+        AtBodyEnd.discard(response)
     }
 }
 

@@ -33,7 +33,8 @@
 //! call's [`Deadline`](crate::Deadline), does the budget have room? If any answer is no, the caller gets the
 //! last outcome as it is, never wrapped. No attempt begins after the deadline or `max_duration`: if a wait that fitted
 //! ends late all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer; after
-//! every 32nd attempt without a pause, others on the same thread have their turn. State is per call; dropping the future
+//! every 32nd attempt without a pause, others on the same thread have their turn. What is left of a failed response is got rid of
+//! during the wait, which it does not lengthen ([`Discard`](crate::Discard)). State is per call; dropping the future
 //! while it waits makes no further attempt.
 //!
 //! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless
@@ -68,6 +69,7 @@ mod config;
 pub mod future;
 mod handle;
 mod layer;
+mod pause;
 mod service;
 
 pub use attempts::{Attempts, Next};
@@ -75,4 +77,5 @@ pub use budget::{DepositBudgetBuilder, RetryBudget, TokenBudgetBuilder};
 pub use config::{RetryConfig, RetryConfigBuilder};
 pub use handle::{Retry, RetryMetrics};
 pub use layer::RetryLayer;
+pub(crate) use pause::Pause;
 pub use service::RetryService;
