@@ -87,7 +87,7 @@ pub mod tonic;
 
 pub use backoff::{Backoff, BackoffContext};
 pub use deadline::{Deadline, Scoped};
-pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
+pub use ends::{AtBodyEnd, AtResponse, Discard, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
 pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
 pub use patterns::bulkhead::{

@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::drain::is_draining;
 use super::kind;
 use crate::ends::{AtBodyEnd, Ends, Guard};
 use crate::error::Error;
@@ -94,6 +95,10 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, Self::Error>>> {
         let mut this = self.project();
         let Some(mut body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+        if this.guard.is_some() && is_draining() {
+            // As if it were dropped.
+            *this.guard = None;
+        }
         match body.as_mut().poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 // Nothing comes after trailers, whatever the body says of itself.

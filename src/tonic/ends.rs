@@ -1,12 +1,14 @@
 //! When a gRPC call is over: with its trailers.
 
+use std::future::Ready;
+
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use tonic::{Code, Status};
 
 use super::GrpcClassifier;
 use super::code;
-use crate::ends::{Ends, Guard};
+use crate::ends::{Discard, Ends, Guard};
 use crate::error::Error;
 use crate::http::{GuardedBody, JudgeEnd};
 use crate::outcome::Cause;
@@ -32,6 +34,15 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtTrailers {
             response.status() != StatusCode::OK || code::told(response.headers()).is_some();
         let trailers = Trailers { classifier: (!decided).then_some(self.0) };
         response.map(|body| GuardedBody::judged(body, guard, trailers))
+    }
+}
+
+/// An unwanted response is dropped: HTTP/2 gives up the stream alone, and the connection lives on.
+impl<B> Discard<Response<B>> for AtTrailers {
+    type Rest = Ready<()>;
+
+    fn discard(&self, _: Response<B>) -> Option<Ready<()>> {
+        None
     }
 }
 

@@ -223,6 +223,10 @@ impl Behaviour {
 // ## Head and body of an answer
 
 impl Behaviour {
+    pub fn with_status(self, status: u16) -> Self {
+        self.answer(|answer| answer.status = status)
+    }
+
     pub fn header(self, name: &'static str, value: &str) -> Self {
         let value = HeaderValue::from_str(value).expect("a header value");
         self.answer(|answer| {
