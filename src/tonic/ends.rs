@@ -47,7 +47,7 @@ impl<B> Discard<Response<B>> for AtTrailers {
 }
 
 /// Judges the trailers of one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Trailers {
     /// Nothing if the head has said all.
     classifier: Option<GrpcClassifier>,
