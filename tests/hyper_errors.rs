@@ -50,9 +50,8 @@ fn get(url: &str) -> Request<Full<Bytes>> {
 async fn fails(url: &str, http2: bool) -> Cause {
     let (pipeline, causes) = pipeline();
     let client = Client::builder(TokioExecutor::new()).http2_only(http2).build_http();
-    match pipeline.layer(client).oneshot(get(url)).await {
-        Ok(response) => _ = response.into_body().collect().await.unwrap_err(),
-        Err(_) => {}
+    if let Ok(response) = pipeline.layer(client).oneshot(get(url)).await {
+        response.into_body().collect().await.unwrap_err();
     }
     assert_eq!(pipeline.bulkhead().unwrap().metrics().in_flight, 0);
     let causes = causes.lock().unwrap();

@@ -69,6 +69,13 @@ impl<B: Body, G: Guard, J> GuardedBody<B, G, J> {
     }
 }
 
+/// An empty body. tonic's interceptors answer with one.
+impl<B, G, J: Default> Default for GuardedBody<B, G, J> {
+    fn default() -> Self {
+        Self { body: None, guard: None, judge: J::default(), timer: None }
+    }
+}
+
 /// The body has ended in order.
 #[inline]
 fn end<G: Guard>(guard: &mut Option<G>, judge: impl FnOnce() -> Option<Cause>) {
@@ -135,7 +142,7 @@ where
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 
     fn is_end_stream(&self) -> bool {

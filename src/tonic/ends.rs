@@ -1,12 +1,14 @@
 //! When a gRPC call is over: with its trailers.
 
+use std::future::Ready;
+
 use http::{HeaderMap, Response, StatusCode};
 use http_body::Body;
 use tonic::{Code, Status};
 
 use super::GrpcClassifier;
 use super::code;
-use crate::ends::{AtBodyEnd, Discard, Ends, Guard};
+use crate::ends::{Discard, Ends, Guard};
 use crate::error::Error;
 use crate::http::{GuardedBody, JudgeEnd};
 use crate::outcome::Cause;
@@ -35,19 +37,17 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtTrailers {
     }
 }
 
-impl<B> Discard<Response<B>> for AtTrailers
-where
-    AtBodyEnd: Discard<Response<B>>,
-{
-    type Rest = <AtBodyEnd as Discard<Response<B>>>::Rest;
+/// An unwanted response is dropped: HTTP/2 gives up the stream alone, and the connection lives on.
+impl<B> Discard<Response<B>> for AtTrailers {
+    type Rest = Ready<()>;
 
-    fn discard(&self, response: Response<B>) -> Option<Self::Rest> {
-        AtBodyEnd.discard(response)
+    fn discard(&self, _: Response<B>) -> Option<Ready<()>> {
+        None
     }
 }
 
 /// Judges the trailers of one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Trailers {
     /// Nothing if the head has said all.
     classifier: Option<GrpcClassifier>,

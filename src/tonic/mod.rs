@@ -101,6 +101,8 @@ mod ends;
 mod pushback;
 mod replay;
 mod status;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
 pub use channel::{ChannelFuture, ChannelLayer, ChannelService};

@@ -7,7 +7,7 @@ use tonic::body::Body;
 use super::code::Codes;
 use super::timeout::{self, CallDeadline};
 use crate::deadline::Deadline;
-use crate::http::Idempotent;
+use crate::http::{BodyKit, Idempotent, ReplayBody};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 
@@ -19,12 +19,13 @@ const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrpcReplay {
     codes: Codes,
+    body_limit: usize,
 }
 
 impl Default for GrpcReplay {
     /// Repeats after `UNAVAILABLE`.
     fn default() -> Self {
-        Self { codes: Codes::of(&[Code::Unavailable]) }
+        Self { codes: Codes::of(&[Code::Unavailable]), body_limit: 64 * 1024 }
     }
 }
 
@@ -43,7 +44,17 @@ impl GrpcReplay {
     /// ```
     #[must_use]
     pub fn repeat_when(self, is_retryable: impl Fn(Code) -> bool) -> Self {
-        Self { codes: Codes::when(is_retryable) }
+        Self { codes: Codes::when(is_retryable), ..self }
+    }
+
+    /// How much of a request is kept so that it can be sent again: its message, or the messages of a stream so far. A
+    /// larger one is sent once.
+    ///
+    /// Unit: bytes; a frame counts for 64 of them at least. Range: from 0. Default: 65,536.
+    #[must_use]
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
     }
 
     fn may_repeat(self, idempotent: Option<Idempotent>, verdict: &Verdict) -> bool {
@@ -65,7 +76,7 @@ impl GrpcReplay {
 pub struct GrpcKit {
     /// Without its body.
     head: Request<()>,
-    body: Option<KeptBody>,
+    body: BodyKit<Body>,
     /// Attempts that the server can have seen.
     seen: u32,
 }
@@ -88,8 +99,8 @@ impl Replay<Request<Body>> for GrpcReplay {
 
     fn first(&self, request: Request<Body>) -> (Request<Body>, GrpcKit) {
         let (head, body) = self.once(request).into_parts();
-        let (first, body) = KeptBody::keep(body);
-        let attempt = Request::from_parts(head.clone(), first);
+        let (first, body) = ReplayBody::first(body, self.body_limit);
+        let attempt = Request::from_parts(head.clone(), Body::new(first));
         (attempt, GrpcKit { head: Request::from_parts(head, ()), body, seen: 0 })
     }
 
@@ -101,29 +112,12 @@ impl Replay<Request<Body>> for GrpcReplay {
         {
             return None;
         }
-        let body = kit.body.as_mut()?.again()?;
+        let body = Body::new(kit.body.again()?);
         // gRPC does not count attempts that never reached the server.
         if !verdict.cause().is_some_and(Cause::is_unsent) {
             kit.seen = kit.seen.saturating_add(1);
             head.headers_mut().insert(PREVIOUS, HeaderValue::from(kit.seen));
         }
         Some(Request::from_parts(head.clone().into_parts().0, body))
-    }
-}
-
-/// What is kept of a request's body.
-#[derive(Debug)]
-struct KeptBody;
-
-impl KeptBody {
-    /// The body of the first attempt, and the means for more.
-    fn keep(body: Body) -> (Body, Option<Self>) {
-        let kept = http_body::Body::is_end_stream(&body).then_some(Self);
-        (body, kept)
-    }
-
-    /// The body of one more attempt.
-    fn again(&mut self) -> Option<Body> {
-        Some(Body::empty())
     }
 }

@@ -49,7 +49,7 @@ async fn a_rate_limit_is_resource_exhausted_and_says_when_to_come_back() {
     let limiter = RateLimiterConfig::builder()
         .limit_for_period(1)
         .limit_refresh_period(MS * 60_000)
-        .timeout(MS * 0);
+        .timeout(std::time::Duration::ZERO);
     let pipeline = preset().rate_limiter(limiter).build().unwrap();
     let mut client = client(&pipeline, &server);
     check(&mut client).await.unwrap();

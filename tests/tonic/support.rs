@@ -1,9 +1,11 @@
 //! A generated client behind a pipeline, and answers that a gRPC server gives, rightly or wrongly.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall::pipeline::{GrpcPipeline, GrpcPipelineService};
-use seawall::{Backoff, Pipeline, PipelineBuilder, RetryConfig};
+use seawall::telemetry::{CircuitBreakerEvent, Event, EventKind};
+use seawall::{Backoff, Cause, Pipeline, PipelineBuilder, RetryConfig};
 use tonic::transport::{Channel, Endpoint};
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
@@ -33,7 +35,23 @@ pub(crate) fn channel(server: &FaultServer) -> Channel {
 }
 
 pub(crate) fn client(pipeline: &GrpcPipeline, server: &FaultServer) -> Client {
-    HealthClient::new(pipeline.layer(channel(server)))
+    over(pipeline, channel(server))
+}
+
+pub(crate) fn over(pipeline: &GrpcPipeline, channel: Channel) -> Client {
+    HealthClient::new(pipeline.layer(channel))
+}
+
+/// Why attempts fail, from now on.
+pub(crate) fn causes(pipeline: &GrpcPipeline) -> Arc<Mutex<Vec<Cause>>> {
+    let causes = Arc::new(Mutex::new(Vec::new()));
+    let log = causes.clone();
+    pipeline.observe(move |event: &Event<'_>| {
+        if let EventKind::CircuitBreaker(CircuitBreakerEvent::Error { cause, .. }) = event.kind {
+            log.lock().unwrap().push(cause);
+        }
+    });
+    causes
 }
 
 pub(crate) fn serve(behaviours: impl Into<Vec<Behaviour>>) -> FaultServer {
