@@ -39,10 +39,16 @@ pub enum Reason {
     RateLimited,
     /// Refusal: the deadline of the whole call had already passed.
     DeadlinePassed,
+    /// Refusal: the time limiter is told not to cancel its calls
+    /// ([`cancel_running_future`](crate::TimeLimiterConfigBuilder::cancel_running_future)), and was given one in a form
+    /// that could do nothing else.
+    CannotDetach,
     /// Timeout: one attempt took longer than its time limiter allows.
     AttemptTimedOut,
     /// Timeout: the whole call, retries and body included, took longer than its deadline.
     DeadlineExceeded,
+    /// The runtime in which a detached call ran was shut down before the call had ended.
+    RuntimeShutDown,
     /// The retry's budget was spent, so a failed call was not tried again, and the retry was told to make an error
     /// of that.
     RetryBudgetSpent {
@@ -102,6 +108,7 @@ impl Rejected {
                 self.reason,
                 Reason::AttemptTimedOut
                     | Reason::DeadlineExceeded
+                    | Reason::RuntimeShutDown
                     | Reason::RetryBudgetSpent { .. }
                     | Reason::AttemptsExhausted { .. }
             )
@@ -163,6 +170,13 @@ impl fmt::Display for Rejected {
             Reason::DeadlinePassed => write!(f, "the deadline of `{name}` had passed already")?,
             Reason::AttemptTimedOut => write!(f, "time limiter `{name}` gave the attempt up")?,
             Reason::DeadlineExceeded => write!(f, "the deadline of `{name}` has passed")?,
+            Reason::CannotDetach => write!(
+                f,
+                "time limiter `{name}` must not cancel calls, and can let only detached ones go on"
+            )?,
+            Reason::RuntimeShutDown => {
+                write!(f, "the runtime shut down under a call of time limiter `{name}`")?;
+            }
             Reason::RetryBudgetSpent { attempts } => {
                 write!(f, "the retry budget of `{name}` was spent after attempt {attempts}")?;
             }

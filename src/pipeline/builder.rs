@@ -187,6 +187,12 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
         self.fit_preset();
         let Steps { deadline, time_limiter, bulkhead, .. } = &self.steps;
         if let Some(limiter) = time_limiter {
+            if !limiter.config().cancel_running_future() {
+                let expected = "true in a pipeline; stand a detached `TimeLimiterLayer` between two pipelines, or \
+                                between single layers";
+                let key = "time_limiter.cancel_running_future";
+                return Err(ConfigError::new(key, false, expected));
+            }
             let timeout = limiter.config().timeout();
             if let Some(deadline) = deadline.filter(|deadline| *deadline < timeout) {
                 return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));

@@ -28,7 +28,8 @@
 //!
 //! Do not compile: a retry over a request that cannot be made twice ([`Replay`](crate::Replay)), a judge that cannot
 //! judge the response ([`Classify`]). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
-//! that may last longer than the whole call, a wait for a place that may last longer than the attempt.
+//! that may last longer than the whole call, a wait for a place that may last longer than the attempt, a time limiter
+//! that must not cancel its calls (that asks for a [detached layer](crate::TimeLimiterLayer::detach)).
 //!
 //! ```
 //! use std::time::Duration;

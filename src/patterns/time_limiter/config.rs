@@ -22,11 +22,16 @@ pub enum TimeLimitScope {
 pub struct TimeLimiterConfig {
     pub(super) timeout: Duration,
     pub(super) scope: TimeLimitScope,
+    pub(super) cancel_running_future: bool,
 }
 
 impl Default for TimeLimiterConfig {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(1), scope: TimeLimitScope::Head }
+        Self {
+            timeout: Duration::from_secs(1),
+            scope: TimeLimitScope::Head,
+            cancel_running_future: true,
+        }
     }
 }
 
@@ -46,6 +51,12 @@ impl TimeLimiterConfig {
     #[must_use]
     pub const fn scope(&self) -> TimeLimitScope {
         self.scope
+    }
+
+    /// May a call be dropped when its time is over?
+    #[must_use]
+    pub const fn cancel_running_future(&self) -> bool {
+        self.cancel_running_future
     }
 
     /// Starts from these settings.
@@ -75,6 +86,18 @@ impl TimeLimiterConfigBuilder {
     /// What has to be over in that time. Default: the call up to its response.
     pub const fn scope(mut self, scope: TimeLimitScope) -> Self {
         self.config.scope = scope;
+        self
+    }
+
+    /// May a call be dropped when its time is over?
+    ///
+    /// If not, it has to be made in a form that lets it go on:
+    /// [`call_detached`](super::TimeLimiter::call_detached), or a layer with
+    /// [`detach`](super::TimeLimiterLayer::detach). Any other form of this limiter refuses its calls with
+    /// [`Reason::CannotDetach`](crate::Reason::CannotDetach), and a pipeline refuses the setting. Default: yes, as in
+    /// Resilience4j.
+    pub const fn cancel_running_future(mut self, cancel: bool) -> Self {
+        self.config.cancel_running_future = cancel;
         self
     }
 

@@ -9,15 +9,16 @@ use pin_project_lite::pin_project;
 use super::limited::Limited;
 use super::{TimeLimit, TimeLimiter};
 use crate::ends::Ends;
-use crate::error::FromRejected;
+use crate::error::{FromRejected, Reason};
 
 pin_project! {
     /// The response future of [`TimeLimiterService`](super::TimeLimiterService).
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<F, N> {
+        // Nothing if it is not made, because this form of a limiter could not do as it is told.
         #[pin]
-        call: Limited<F>,
+        call: Option<Limited<F>>,
         limiter: TimeLimiter,
         ends: N,
     }
@@ -25,7 +26,7 @@ pin_project! {
 
 impl<F, N> ResponseFuture<F, N> {
     #[inline]
-    pub(super) const fn new(call: Limited<F>, limiter: TimeLimiter, ends: N) -> Self {
+    pub(super) const fn new(call: Option<Limited<F>>, limiter: TimeLimiter, ends: N) -> Self {
         Self { call, limiter, ends }
     }
 }
@@ -41,8 +42,11 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let deadline = this.call.deadline();
-        match ready!(this.call.poll(cx)) {
+        let Some(call) = this.call.as_pin_mut() else {
+            return Poll::Ready(Err(E::from_rejected(this.limiter.rejected(Reason::CannotDetach))));
+        };
+        let deadline = call.deadline();
+        match ready!(call.poll(cx)) {
             Some(result) => {
                 let rest = this.limiter.record_head(&result, deadline);
                 Poll::Ready(result.map(|response| this.ends.hand_over(response, rest)))

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::config::{TimeLimitScope, TimeLimiterConfig};
 use super::limited::Limited;
+use super::run::{Detached, InPlace, Run};
 use crate::deadline::{Deadline, later};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Reason, Rejected};
@@ -70,7 +71,8 @@ impl TimeLimiter {
 
     // ## Calls
 
-    /// Runs `future`, and drops it if it has not ended in time.
+    /// Runs `future`, and drops it if it has not ended in time. For work that must not be dropped there is
+    /// [`call_detached`](Self::call_detached).
     ///
     /// The time runs from the first poll. The waiting needs tokio's timer.
     ///
@@ -109,10 +111,85 @@ impl TimeLimiter {
         F: Future<Output = Result<T, E>>,
         E: FromRejected,
     {
+        self.limit(future, InPlace)
+    }
+
+    /// As [`call`](Self::call), but the work runs in a task of its own and is never dropped half-way: when
+    /// its time is over, or its caller has gone, it goes on, and what it ends with is thrown away.
+    ///
+    /// The task is spawned at the first poll. Dropped before that, the work is never begun. It takes the caller's
+    /// [`Deadline`] along, but knows nothing of this limit, which is none to it; and it holds what it holds (a
+    /// bulkhead's place, say) until it ends. A panic in it is the caller's, as if it had been awaited in place, if the caller is still there. With a limit
+    /// of zero nobody waits for anything: even work that is over at once is given up.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// # let write_to_the_ledger = async { Ok::<u32, std::io::Error>(42) };
+    /// let limiter = seawall::TimeLimiter::with_defaults("ledger");
+    /// let entry = limiter.call_detached(write_to_the_ledger).await;
+    /// assert_eq!(entry.unwrap(), 42);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] if the time is over or the runtime shuts down, [`Error::Service`] with the work's own
+    /// error.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, when it is polled.
+    pub fn call_detached<F, T, E>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.call_detached_flat(async { future.await.map_err(Error::Service) })
+    }
+
+    /// As [`call_detached`](Self::call_detached), for a future whose error can hold a rejection already.
+    ///
+    /// # Errors
+    ///
+    /// The work's own error type, holding the [`Rejected`] if the time is over or the runtime shuts down.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, when it is polled.
+    pub fn call_detached_flat<F, T, E>(
+        &self,
+        future: F,
+    ) -> impl Future<Output = Result<T, E>> + use<F, T, E>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: FromRejected + Send + 'static,
+    {
+        self.limit(future, Detached)
+    }
+
+    fn limit<F, M, T, E>(
+        &self,
+        future: F,
+        run: M,
+    ) -> impl Future<Output = Result<T, E>> + use<F, M, T, E>
+    where
+        F: Future<Output = Result<T, E>>,
+        M: Run<F>,
+        E: FromRejected,
+    {
         let this = self.clone();
         async move {
+            if let Some(rejected) = this.refusal(M::DETACHES) {
+                return Err(E::from_rejected(rejected));
+            }
             let deadline = this.deadline(Instant::now());
-            match Limited::new(future, deadline).await {
+            let call = Limited::new(run.run(future, &this), deadline, !M::DETACHES);
+            match call.await {
                 Some(result) => {
                     this.record(&result);
                     result
@@ -178,7 +255,19 @@ impl TimeLimiter {
     #[cold]
     pub(crate) fn time_out(&self) -> Rejected {
         self.tell(TimeLimiterEvent::Timeout);
-        Rejected::new(self.shared.name.clone(), Reason::AttemptTimedOut)
+        self.rejected(Reason::AttemptTimedOut)
+    }
+
+    /// Why no call is made in a form that cannot do as it is told.
+    #[inline]
+    pub(super) fn refusal(&self, detaches: bool) -> Option<Rejected> {
+        let fits = detaches || self.shared.config.cancel_running_future;
+        (!fits).then(|| self.rejected(Reason::CannotDetach))
+    }
+
+    #[cold]
+    pub(super) fn rejected(&self, reason: Reason) -> Rejected {
+        Rejected::new(self.shared.name.clone(), reason)
     }
 
     #[inline]

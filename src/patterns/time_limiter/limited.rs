@@ -11,10 +11,11 @@ use crate::deadline::Deadline;
 
 pin_project! {
     /// Ends with what the future ends with, or with nothing if that takes too long; the future is
-    /// dropped by then. It learns its deadline while it is polled and dropped.
+    /// dropped by then. It learns its deadline while it is polled and dropped, unless that is none to it.
     #[derive(Debug)]
     pub(crate) struct Limited<F> {
         deadline: Deadline,
+        announces: bool,
         #[pin]
         future: Option<F>,
         // Made only for a future that has to wait.
@@ -34,8 +35,8 @@ pin_project! {
 
 impl<F> Limited<F> {
     #[inline]
-    pub(crate) const fn new(future: F, deadline: Deadline) -> Self {
-        Self { deadline, future: Some(future), sleep: None }
+    pub(crate) const fn new(future: F, deadline: Deadline, announces: bool) -> Self {
+        Self { deadline, announces, future: Some(future), sleep: None }
     }
 
     pub(super) const fn deadline(&self) -> Deadline {
@@ -45,7 +46,7 @@ impl<F> Limited<F> {
     /// A step inside can tell by the deadline whether it was given up in time or for being late.
     fn give_up(self: Pin<&mut Self>) {
         let mut this = self.project();
-        let _entered = this.deadline.enter();
+        let _entered = this.announces.then(|| this.deadline.enter());
         this.future.set(None);
     }
 }
@@ -58,7 +59,7 @@ impl<F: Future> Future for Limited<F> {
         let mut this = self.as_mut().project();
         let at = this.deadline.instant();
         let future = this.future.as_mut().as_pin_mut().expect("polled again after completion");
-        let entered = this.deadline.enter();
+        let entered = this.announces.then(|| this.deadline.enter());
         // The work comes first: a result that is there in the last moment is not thrown away.
         if let Poll::Ready(output) = future.poll(cx) {
             this.future.set(None);

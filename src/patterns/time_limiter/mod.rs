@@ -4,8 +4,8 @@
 //!
 //! Use it for every call over a network: a backend that hangs otherwise holds its caller for ever. Let
 //! the limit be a little longer than nearly all good calls take. Inside a retry it limits each
-//! attempt, outside it limits them all together, pauses included. Do not put it around work that must
-//! not stop half-way: the call's future is dropped.
+//! attempt, outside it limits them all together, pauses included. Work that must not stop half-way has to be
+//! [detached](#work-that-must-not-stop): otherwise the call's future is dropped.
 //!
 //! # What it does
 //!
@@ -14,9 +14,23 @@
 //! zero all others are given up right then. Whoever drops a call before its time is over causes no
 //! timeout.
 //!
-//! While it runs (and while it is dropped) the call learns of the limit as its
+//! While it runs (and while it is dropped) a call in place learns of the limit as its
 //! [`Deadline`](crate::Deadline): inside, no wait is begun beyond it, and a circuit breaker counts a call
 //! that was given up at its deadline as failed.
+//!
+//! # Work that must not stop
+//!
+//! [`call_detached`](TimeLimiter::call_detached), and a layer with [`detach`](TimeLimiterLayer::detach), run the call in a task
+//! of its own. It is never dropped half-way: when its time is over its caller gets the timeout, and when its caller goes
+//! nobody gets anything, but the work runs to its end, with all that it holds, and its result is thrown away. A panic
+//! in it is passed on while somebody waits for it; if the runtime shuts down under a caller elsewhere, the call fails with
+//! [`Reason::RuntimeShutDown`](crate::Reason::RuntimeShutDown). A detached call costs a task; a call in place allocates nothing.
+//!
+//! The work takes the [`Deadline`](crate::Deadline) of its caller along, as the whole call's end, but not this limit, which is none to
+//! it. So a pipeline that is part of the work ends with the caller's deadline; the limit does not end it.
+//!
+//! A pipeline's limiter cannot detach. Put layers together instead, and stand the detached one between what shall see the
+//! timeout (retry, circuit breaker) and what shall go on (a bulkhead); either side may be a pipeline of its own.
 //!
 //! # Settings
 //!
@@ -24,6 +38,7 @@
 //! |---|---|---|---|
 //! | `timeout` | duration | 1 s | Resilience4j |
 //! | `scope` | | head | seawall |
+//! | `cancel_running_future` | | yes | Resilience4j; see there what *no* asks of you |
 //!
 //! # Events and errors
 //!
@@ -50,9 +65,11 @@ pub mod future;
 mod handle;
 mod layer;
 mod limited;
+mod run;
 mod service;
 
 pub use config::{TimeLimitScope, TimeLimiterConfig, TimeLimiterConfigBuilder};
 pub use handle::{Metrics, TimeLimit, TimeLimiter};
 pub use layer::TimeLimiterLayer;
+pub use run::{Detached, InPlace, Run, Spawned};
 pub use service::TimeLimiterService;

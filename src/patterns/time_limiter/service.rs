@@ -7,6 +7,7 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::limited::Limited;
+use super::run::{InPlace, Run};
 use super::{TimeLimit, TimeLimiter};
 use crate::ends::{AtResponse, Ends};
 use crate::error::FromRejected;
@@ -15,27 +16,29 @@ use crate::error::FromRejected;
 ///
 /// The time runs from `call`; getting ready is not limited.
 #[derive(Clone, Debug)]
-pub struct TimeLimiterService<S, N = AtResponse> {
+pub struct TimeLimiterService<S, N = AtResponse, M = InPlace> {
     inner: S,
     limiter: TimeLimiter,
     ends: N,
+    run: M,
 }
 
-impl<S, N> TimeLimiterService<S, N> {
-    pub(super) const fn new(inner: S, limiter: TimeLimiter, ends: N) -> Self {
-        Self { inner, limiter, ends }
+impl<S, N, M> TimeLimiterService<S, N, M> {
+    pub(super) const fn new(inner: S, limiter: TimeLimiter, ends: N, run: M) -> Self {
+        Self { inner, limiter, ends, run }
     }
 }
 
-impl<S, Req, N> Service<Req> for TimeLimiterService<S, N>
+impl<S, Req, N, M> Service<Req> for TimeLimiterService<S, N, M>
 where
     S: Service<Req>,
     S::Error: FromRejected,
     N: Ends<S::Response, TimeLimit> + Clone,
+    M: Run<S::Future>,
 {
     type Response = N::Out;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future, N>;
+    type Future = ResponseFuture<M::Running, N>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -44,11 +47,15 @@ where
 
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
-        let deadline = self.limiter.deadline(Instant::now());
-        let entered = deadline.enter();
+        let (limiter, ends) = (self.limiter.clone(), self.ends.clone());
+        if limiter.refusal(M::DETACHES).is_some() {
+            return ResponseFuture::new(None, limiter, ends);
+        }
+        let deadline = limiter.deadline(Instant::now());
+        let entered = (!M::DETACHES).then(|| deadline.enter());
         let call = self.inner.call(request);
         drop(entered);
-        let call = Limited::new(call, deadline);
-        ResponseFuture::new(call, self.limiter.clone(), self.ends.clone())
+        let call = Limited::new(self.run.run(call, &limiter), deadline, !M::DETACHES);
+        ResponseFuture::new(Some(call), limiter, ends)
     }
 }
