@@ -12,7 +12,7 @@ use std::time::Duration;
 use picture::{Mood, Picture, ServerPicture, SidePicture, Slice};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 use seawall::patterns::circuit_breaker::State;
 
@@ -69,7 +69,7 @@ fn drawn(width: u16, height: u16, picture: &Picture) -> Buffer {
 fn lines(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width);
     let rows = buffer.content.chunks(width);
-    rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>())
+    rows.map(|row| row.iter().map(Cell::symbol).collect::<String>())
         .map(|row| row.trim_end().to_owned())
         .collect()
 }
