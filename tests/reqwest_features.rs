@@ -108,7 +108,7 @@ async fn a_client_that_follows_no_redirect_gets_it() {
     let client = builder(&pipeline()).redirect(policy).build().unwrap();
     let response = client.get(server.url("/")).send().await.unwrap();
     assert_eq!(
-        (response.status(), &*response.headers()["location"].to_str().unwrap()),
+        (response.status(), response.headers()["location"].to_str().unwrap()),
         (StatusCode::FOUND, "/new")
     );
 }

@@ -12,6 +12,7 @@ and the servers. Exit code: 0 if all are protected, 1 if not, 2 if it could not 
                    retry, circuit-breaker, bulkhead, rate-limiter or time-limiter
   --bare           leave out seawall
   --seconds N      how long the traffic lasts: 15 unless told, at least 3
+  --plain          lines instead of the live view, which only a terminal gets anyway
   --seed N         other dice for the servers and the traffic: 1 unless told
   --help           this text
 ";
@@ -29,16 +30,19 @@ pub(crate) struct Arguments {
     pub(crate) seconds: u64,
     pub(crate) seed: u64,
     pub(crate) protection: Protection,
+    pub(crate) plain: bool,
 }
 
 impl Arguments {
     /// Nothing if help was asked for.
     pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut arguments = Self { seconds: 15, seed: 1, protection: Protection::Full };
+        let mut arguments =
+            Self { seconds: 15, seed: 1, protection: Protection::Full, plain: false };
         while let Some(word) = words.next() {
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
                 "--bare" => arguments.protection = Protection::Bare,
+                "--plain" => arguments.plain = true,
                 "--without" => arguments.protection = Protection::Without(step(words.next())?),
                 "--seconds" => arguments.seconds = number(&word, words.next(), 3)?,
                 "--seed" => arguments.seed = number(&word, words.next(), 0)?,

@@ -5,14 +5,17 @@
 //! cargo run --example quick_start -- --without retry
 //! ```
 //!
+//! In a terminal it shows what happens as it happens; elsewhere it tells it in lines.
 //! Begin with `protection.rs`: that is what you would write. The rest is the stage.
 
 mod arguments;
 mod figures;
 mod ink;
+mod news;
 mod protection;
 mod report;
 mod scenario;
+mod screen;
 mod servers;
 mod traffic;
 mod verdict;
@@ -25,6 +28,7 @@ use arguments::{Arguments, HELP};
 use protection::Protection;
 use report::Report;
 use scenario::{Kind, Scenario};
+use screen::Live;
 use seawall::Random;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -45,8 +49,12 @@ async fn main() -> ExitCode {
         }
     };
     match run(arguments).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
+        Ok(Some(true)) => ExitCode::SUCCESS,
+        Ok(Some(false)) => ExitCode::from(1),
+        Ok(None) => {
+            eprintln!("ended before its time, so there is no verdict");
+            ExitCode::from(130)
+        }
         Err(error) => {
             eprintln!("could not run: {error}");
             ExitCode::from(2)
@@ -54,8 +62,10 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Was everything protected that is judged?
-async fn run(Arguments { seconds, seed, protection }: Arguments) -> Result<bool, BoxError> {
+/// Was everything protected that is judged? Nothing if the user did not wait for the verdict.
+async fn run(
+    Arguments { seconds, seed, protection, plain }: Arguments,
+) -> Result<Option<bool>, BoxError> {
     // reqwest comes without a TLS provider here, and wants one even for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let never = reqwest::retry::never();
@@ -72,21 +82,31 @@ async fn run(Arguments { seconds, seed, protection }: Arguments) -> Result<bool,
         Protection::Without(_) | Protection::Bare => Vec::new(),
     };
     let mut report = Report::new(scenario, protection, judged.clone(), control.clone());
-    report.header();
-
     let mut traffic = JoinSet::new();
     for lane in judged.iter().chain(&control) {
         traffic.spawn(lane.clone().drive(scenario, Random::seeded(seed)));
     }
-    for second in (1..=seconds).map(Duration::from_secs) {
-        sleep_until(scenario.start + second).await;
-        report.second(second);
+
+    let mut columns = None;
+    if screen::is_wanted() && !plain {
+        let live = Live::new(scenario, protection, judged.clone(), control);
+        if !live.run(&mut traffic).await? {
+            return Ok(None);
+        }
+        columns = screen::columns();
+    } else {
+        report.header();
+        report.follow();
+        for second in (1..=seconds).map(Duration::from_secs) {
+            sleep_until(scenario.start + second).await;
+            report.second(second);
+        }
+        traffic.join_all().await;
     }
-    traffic.join_all().await;
 
     let judgements = verdict::judge(&judged, scenario);
-    report.summary(&judgements);
-    Ok(judgements.iter().all(|judgement| judgement.holds))
+    report.summary(&judgements, columns);
+    Ok(Some(judgements.iter().all(|judgement| judgement.holds)))
 }
 
 /// A lane of traffic to each of four new servers.

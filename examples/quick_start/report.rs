@@ -1,14 +1,14 @@
 //! What is told: transitions as they happen, a block every second, and the summary.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use seawall::patterns::circuit_breaker::State;
-use seawall::telemetry::{CircuitBreakerEvent, Event, EventKind};
 
 use crate::figures::{Waits, percent, span, success_share};
 use crate::ink::Ink;
+use crate::news::follow;
 use crate::protection::Protection;
 use crate::scenario::{Kind, Scenario};
 use crate::traffic::{Call, Lane, Outcome};
@@ -16,6 +16,10 @@ use crate::verdict::Judgement;
 
 /// When calls begin later than this, what is seen is the machine and not the servers.
 const BUSY: Duration = Duration::from_millis(150);
+
+/// The columns of the summary in full, and where a claim begins.
+const WIDE: usize = 100;
+const INDENT: usize = 19;
 
 pub(crate) struct Report {
     scenario: Scenario,
@@ -35,7 +39,6 @@ impl Report {
         judged: Vec<Arc<Lane>>,
         control: Vec<Arc<Lane>>,
     ) -> Self {
-        judged.iter().for_each(|lane| follow(lane, scenario));
         Self {
             scenario,
             protection,
@@ -49,18 +52,11 @@ impl Report {
     /// What is going to happen.
     pub(crate) fn header(&self) {
         let seconds = self.scenario.length.as_secs();
-        let [hang, death] = [self.scenario.hang(), self.scenario.death()].map(|(from, until)| {
-            format!("{:.1}s to {:.1}s", from.as_secs_f64(), until.as_secs_f64())
-        });
         let title = format!("seawall quick start: {seconds} s of traffic, {}", self.protection);
         println!("{}", self.ink.bold(&title));
-        for (server, weakness, patterns) in [
-            ("healthy", "grants 60 requests in half a second, gets bursts of 90", "rate limiter"),
-            ("flaky", "answers 20 % with 503, resets 10 % of the connections", "retry"),
-            ("slow", &format!("works on 15 at once, hangs from {hang}"), "bulkhead, time limiter"),
-            ("dying", &format!("is dead from {death}"), "circuit breaker"),
-        ] {
-            println!("  {server:8} {weakness:55} {}", self.ink.dim(patterns));
+        for kind in Kind::ALL {
+            let weakness = self.scenario.weakness(kind);
+            println!("  {kind:8} {weakness:55} {}", self.ink.dim(kind.patterns()));
         }
         println!(
             "Each second tells the calls made (ok, failed, timeout), repeated (retries) and refused (open, full,\n\
@@ -68,6 +64,18 @@ impl Report {
         );
         if !self.control.is_empty() {
             println!("Bare: the same traffic to identical copies of the servers, without seawall.");
+        }
+    }
+
+    /// Tells every transition of a circuit breaker from now on.
+    pub(crate) fn follow(&self) {
+        let ink = self.ink;
+        for lane in &self.judged {
+            follow(lane, self.scenario, move |it| {
+                let at = it.at.as_secs_f64();
+                let change = ink.state(it.to, &format!("{} → {}", it.from, it.to));
+                println!("{at:5.1}s {}: circuit breaker {change}{}", it.server, it.reason);
+            });
         }
     }
 
@@ -127,21 +135,31 @@ impl Report {
         self.ink.state(state, &format!("{sign} {:10}", state.to_string()))
     }
 
-    pub(crate) fn summary(&self, judgements: &[Judgement]) {
+    /// The end of the story, in lines of so many columns if somebody reads them on a terminal.
+    pub(crate) fn summary(&self, judgements: &[Judgement], columns: Option<usize>) {
+        let narrow = columns.is_some_and(|columns| columns < WIDE);
         println!("\n{}", self.ink.bold("summary"));
-        let headings = format!(
-            "{:34}{:>5}{:>9}{:>9}{:>9}{:>9}   requests to the server",
-            "", "calls", "ok", "p50", "p99", "worst"
-        );
+        let headings = if narrow {
+            format!("{:26}{:>9}{:>9}{:>9}   requests to it", "", "ok", "p99", "worst")
+        } else {
+            format!(
+                "{:34}{:>5}{:>9}{:>9}{:>9}{:>9}   requests to the server",
+                "", "calls", "ok", "p50", "p99", "worst"
+            )
+        };
         println!("{}", self.ink.dim(&headings));
         for (n, lane) in self.judged.iter().enumerate() {
-            summarize(lane.server.kind.name(), self.protection, lane);
+            summarize(lane.server.kind.name(), self.protection, lane, narrow);
             if let Some(bare) = self.control.get(n) {
-                summarize("", Protection::Bare, bare);
+                summarize("", Protection::Bare, bare, narrow);
             }
         }
         println!();
         for Judgement { step, claim, holds } in judgements {
+            let claim = match columns {
+                Some(columns) => broken(claim, columns.saturating_sub(INDENT)),
+                None => claim.clone(),
+            };
             println!("{} {step:16} {claim}", self.ink.mark(*holds));
         }
         let late = self.worst_lateness();
@@ -159,29 +177,8 @@ impl Report {
     }
 }
 
-/// Tells every transition of a lane's circuit breaker.
-fn follow(lane: &Lane, scenario: Scenario) {
-    let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
-    let Some(breaker) = breaker else { return };
-    let ink = Ink::new();
-    // The reason comes as an event of its own, just before.
-    let reason = Mutex::new(String::new());
-    breaker.observe(move |event: &Event<'_>| match event.kind {
-        EventKind::CircuitBreaker(CircuitBreakerEvent::FailureRateExceeded { rate }) => {
-            *reason.lock().unwrap() = format!(" (failure rate {rate:.0} %)");
-        }
-        EventKind::CircuitBreaker(CircuitBreakerEvent::StateTransition { from, to }) => {
-            let at = event.at.saturating_duration_since(scenario.start).as_secs_f64();
-            let change = ink.state(to, &format!("{from} → {to}"));
-            let reason = std::mem::take(&mut *reason.lock().unwrap());
-            println!("{at:5.1}s {}: circuit breaker {change}{reason}", event.name);
-        }
-        _ => {}
-    });
-}
-
 /// One server in one line: what its callers got, and what it had to bear.
-fn summarize(server: &str, side: Protection, lane: &Lane) {
+fn summarize(server: &str, side: Protection, lane: &Lane, narrow: bool) {
     let calls = lane.calls.lock().unwrap();
     let waits = Waits::of(&calls);
     let seen = &lane.server.seen;
@@ -191,16 +188,43 @@ fn summarize(server: &str, side: Protection, lane: &Lane) {
         Kind::Slow => format!(", {} at once", seen.peak.load(Relaxed)),
         Kind::Dying => format!(", {} while dead", seen.while_dead.load(Relaxed)),
     };
+    let requests = seen.requests.load(Relaxed);
+    if narrow {
+        println!(
+            "{server:9}{:17}{:>9}{:>9}{:>9}{requests:>7}{borne}",
+            side.to_string(),
+            percent(success_share(&calls)),
+            span(waits.quantile(0.99)),
+            span(waits.quantile(1.0)),
+        );
+        return;
+    }
     println!(
-        "{server:9}{:25}{:>5}{:>9}{:>9}{:>9}{:>9}{:>7}{borne}",
+        "{server:9}{:25}{:>5}{:>9}{:>9}{:>9}{:>9}{requests:>7}{borne}",
         side.to_string(),
         calls.len(),
         percent(success_share(&calls)),
         span(waits.quantile(0.5)),
         span(waits.quantile(0.99)),
         span(waits.quantile(1.0)),
-        seen.requests.load(Relaxed),
     );
+}
+
+/// Breaks a claim into lines that stand below each other.
+fn broken(claim: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in claim.split(' ') {
+        let line = lines.last_mut().expect("there is always one");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.into());
+        }
+    }
+    lines.join(&format!("\n{:INDENT$}", ""))
 }
 
 /// The calls that ended in this span of time.

@@ -27,6 +27,16 @@ impl Kind {
         }
     }
 
+    /// What protects it and its callers.
+    pub(crate) const fn patterns(self) -> &'static str {
+        match self {
+            Self::Healthy => "rate limiter",
+            Self::Flaky => "retry",
+            Self::Slow => "bulkhead, time limiter",
+            Self::Dying => "circuit breaker",
+        }
+    }
+
     /// Calls a second, evenly spread.
     const fn rate(self) -> f64 {
         match self {
@@ -70,6 +80,19 @@ impl Scenario {
     /// From when until when "dying" is dead.
     pub(crate) fn death(&self) -> (Duration, Duration) {
         (self.part(4.5), self.part(9.5))
+    }
+
+    /// What is wrong with a server.
+    pub(crate) fn weakness(&self, kind: Kind) -> String {
+        let [hang, death] = [self.hang(), self.death()].map(|(from, until)| {
+            format!("{:.1}s to {:.1}s", from.as_secs_f64(), until.as_secs_f64())
+        });
+        match kind {
+            Kind::Healthy => "grants 60 requests in half a second, gets bursts of 90".into(),
+            Kind::Flaky => "answers 20 % with 503, resets 10 % of the connections".into(),
+            Kind::Slow => format!("works on 15 at once, hangs from {hang}"),
+            Kind::Dying => format!("is dead from {death}"),
+        }
     }
 
     /// When the calls to a server are due, whatever became of those before: so a server that hangs
