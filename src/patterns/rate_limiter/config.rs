@@ -182,10 +182,7 @@ impl RateLimiterConfigBuilder {
     }
 }
 
-pub(super) fn check_limit(
-    algorithm: RateLimiterAlgorithm,
-    limit: u32,
-) -> Result<(), ConfigError> {
+pub(super) fn check_limit(algorithm: RateLimiterAlgorithm, limit: u32) -> Result<(), ConfigError> {
     let most = match algorithm {
         RateLimiterAlgorithm::SlidingWindow => LONGEST_LOG,
         _ => u32::MAX.into(),

@@ -71,12 +71,7 @@ impl Core {
     }
 
     #[inline]
-    pub(super) fn ask(
-        &mut self,
-        now: Instant,
-        permits: u32,
-        patience: Patience,
-    ) -> Answer<Ahead> {
+    pub(super) fn ask(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Ahead> {
         match self {
             Self::Cycles(core) => core.reserve(now, permits, patience).map(|claim| {
                 let ready = core.ready_at(&claim);
@@ -90,9 +85,7 @@ impl Core {
                 let ready = core.ready_at(&claim);
                 Ahead::Reserved(Claim::Window(claim), ready)
             }),
-            Self::Semaphore(queue) => {
-                queue.core.acquire(now, permits, patience).map(Ahead::Queued)
-            }
+            Self::Semaphore(queue) => queue.core.acquire(now, permits, patience).map(Ahead::Queued),
         }
     }
 

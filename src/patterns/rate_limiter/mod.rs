@@ -91,6 +91,7 @@ mod acquire;
 pub(crate) mod bucket;
 mod config;
 mod core;
+mod cost;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod cycles;
 pub mod future;
@@ -107,6 +108,7 @@ pub(crate) mod window;
 
 pub use acquire::{Acquire, Ready, Reservation};
 pub use config::{RateLimiterAlgorithm, RateLimiterConfig, RateLimiterConfigBuilder};
+pub use cost::{Cost, OnePermission};
 pub use handle::RateLimiter;
 pub use layer::RateLimiterLayer;
 pub use service::RateLimiterService;

@@ -197,7 +197,11 @@ impl Level {
 
     fn available(&self) -> i64 {
         let period = i128::from(self.period);
-        let whole = if self.level < 0 { -((-self.level + period - 1) / period) } else { self.level / period };
+        let whole = if self.level < 0 {
+            -((-self.level + period - 1) / period)
+        } else {
+            self.level / period
+        };
         whole.try_into().unwrap()
     }
 }

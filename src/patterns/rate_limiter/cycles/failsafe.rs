@@ -65,7 +65,9 @@ fn ask(cycles: &mut Cycles, now: Instant, permits: u64, most: u64) -> Result<u64
     cycles.timeout = most;
     match cycles.reserve(now, u32::try_from(permits).unwrap(), Patience::Timeout(None)) {
         Answer::Granted => Ok(0),
-        Answer::Wait(claim) => Ok(u64::try_from((cycles.ready_at(&claim) - now).as_nanos()).unwrap()),
+        Answer::Wait(claim) => {
+            Ok(u64::try_from((cycles.ready_at(&claim) - now).as_nanos()).unwrap())
+        }
         Answer::Refused(_) => Err(()),
     }
 }

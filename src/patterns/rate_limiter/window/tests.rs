@@ -208,9 +208,10 @@ impl Model {
                 taken.whose = Whose::Nobody;
             }
         }
-        let merged = self.list.iter().any(|taken| {
-            matches!(taken.whose, Whose::Somebody(_)) && taken.at == last
-        });
+        let merged = self
+            .list
+            .iter()
+            .any(|taken| matches!(taken.whose, Whose::Somebody(_)) && taken.at == last);
         for taken in &mut self.list {
             if merged && taken.whose == Whose::Hole && taken.at == last {
                 taken.whose = Whose::Nobody;
