@@ -9,7 +9,7 @@ use crate::ends::AtResponse;
 use crate::outcome::ResultClassifier;
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
-use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::rate_limiter::{OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
@@ -18,7 +18,12 @@ use crate::settings::{self, ConfigError};
 /// Builds a [`Pipeline`]. The order in which steps are given does not matter.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
-pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+pub struct PipelineBuilder<
+    C = ResultClassifier,
+    N = AtResponse,
+    R = CloneRequest,
+    K = OnePermission,
+> {
     pub(super) steps: Steps,
     /// Steps that were given by the user. A preset's may be replaced, and are fitted to these.
     given: Vec<Step>,
@@ -26,6 +31,7 @@ pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneReques
     classifier: C,
     ends: N,
     replay: R,
+    cost: K,
 }
 
 impl PipelineBuilder {
@@ -45,11 +51,12 @@ impl PipelineBuilder {
             classifier: ResultClassifier,
             ends: AtResponse,
             replay: CloneRequest,
+            cost: OnePermission,
         }
     }
 }
 
-impl<C, N, R> PipelineBuilder<C, N, R> {
+impl<C, N, R, K> PipelineBuilder<C, N, R, K> {
     /// The whole call, retries, pauses and body included, must be over after this.
     ///
     /// Range: from 1 ms. If the call stands under an earlier [`Deadline`](crate::Deadline) already, that one counts.
@@ -115,21 +122,28 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     }
 
     /// Judges attempts by `classifier`. Default: [`ResultClassifier`], any `Err` is a failure.
-    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R> {
-        let Self { steps, given, error, ends, replay, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R, K> {
+        let Self { steps, given, error, ends, replay, cost, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost }
     }
 
     /// Says when a call has ended. Default: [`AtResponse`].
-    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R> {
-        let Self { steps, given, error, classifier, replay, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R, K> {
+        let Self { steps, given, error, classifier, replay, cost, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost }
     }
 
     /// Makes the attempts out of the request. Default: [`CloneRequest`].
-    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2> {
-        let Self { steps, given, error, classifier, ends, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2, K> {
+        let Self { steps, given, error, classifier, ends, cost, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost }
+    }
+
+    /// Says how many permissions of the rate limiter a request takes; each of its attempts takes as
+    /// many. See [`Cost`](crate::Cost). Default: one. The request of [`Pipeline::call`] is `()`.
+    pub fn cost<K2>(self, cost: K2) -> PipelineBuilder<C, N, R, K2> {
+        let Self { steps, given, error, classifier, ends, replay, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost }
     }
 
     /// For HTTP: judges by status and kind of error, lets calls last until the body's end, sends again
@@ -137,8 +151,12 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     #[cfg(feature = "http")]
     pub fn http(
         self,
-    ) -> PipelineBuilder<crate::http::HttpClassifier, crate::ends::AtBodyEnd, crate::http::HttpReplay>
-    {
+    ) -> PipelineBuilder<
+        crate::http::HttpClassifier,
+        crate::ends::AtBodyEnd,
+        crate::http::HttpReplay,
+        K,
+    > {
         self.classifier(crate::http::HttpClassifier::default())
             .ends(crate::ends::AtBodyEnd)
             .replay(crate::http::HttpReplay::default())
@@ -150,7 +168,7 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     ///
     /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
     /// contradict each other.
-    pub fn build(mut self) -> Result<Pipeline<C, N, R>, ConfigError> {
+    pub fn build(mut self) -> Result<Pipeline<C, N, R, K>, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -162,7 +180,8 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
                 return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));
             }
             let wait = bulkhead.as_ref().map(|bulkhead| bulkhead.config().max_wait());
-            if let Some(wait) = wait.filter(|wait| *wait > timeout) {
+            // One without a limit of its own ends with the attempt.
+            if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
                 return Err(not_beyond("bulkhead.max_wait", wait, "time_limiter.timeout", timeout));
             }
         }
@@ -171,6 +190,7 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
             classifier: self.classifier,
             ends: self.ends,
             replay: self.replay,
+            cost: self.cost,
         })
     }
 

@@ -42,6 +42,8 @@ pin_project! {
         // Clones of it are made ready after a wait; nothing if there can be none.
         service: Option<S>,
         pipeline: Pipeline<C, N, R>,
+        // What each attempt pays at the rate limiter.
+        cost: u32,
     }
 }
 
@@ -80,7 +82,7 @@ where
     S: Service<R::Attempt> + Clone,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
+    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>, cost: u32) -> Self {
         let steps = &*pipeline.steps;
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
@@ -96,7 +98,7 @@ where
 
         let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
-        let gate = steps.enter(&mut permits, deadline, false, moment);
+        let gate = steps.enter(&mut permits, cost, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
@@ -104,7 +106,7 @@ where
             Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
         drop((inner, entered));
 
-        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline }
+        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline, cost }
     }
 }
 
@@ -120,7 +122,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
+        let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
         loop {
@@ -163,7 +165,13 @@ where
                     // One that outlasts the call is given up below, over or not.
                     if over && steps.passed(deadline, again).is_none() {
                         let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter(this.permits, deadline, again, Moment::default());
+                        let gate = steps.enter(
+                            this.permits,
+                            *this.cost,
+                            deadline,
+                            again,
+                            Moment::default(),
+                        );
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }

@@ -28,7 +28,7 @@
 //!
 //! Do not compile: a retry over a request that cannot be made twice ([`Replay`](crate::Replay)), a judge that cannot
 //! judge the response ([`Classify`]). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
-//! that may last longer than the whole call, a wait for a place that may last longer than the attempt.
+//! that may last longer than the whole call, a wait for a place whose limit is longer than the attempt's.
 //!
 //! ```
 //! use std::time::Duration;
@@ -81,7 +81,7 @@ use crate::error::{Error, ErrorService, FromRejected};
 use crate::outcome::{Classify, ResultClassifier};
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
-use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
@@ -92,13 +92,14 @@ use steps::Steps;
 ///
 /// A [`Layer`] for any tower service, and a handle around plain futures. Clones share the state of every
 /// pattern. `C` judges what an attempt ends with, `N` says when a call has ended, `R` makes the attempts out
-/// of the request. See the [module](self).
+/// of the request, `K` says what an attempt costs at the rate limiter. See the [module](self).
 #[derive(Clone, Debug)]
-pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest, K = OnePermission> {
     steps: Arc<Steps>,
     classifier: C,
     ends: N,
     replay: R,
+    cost: K,
 }
 
 impl Pipeline {
@@ -108,7 +109,7 @@ impl Pipeline {
     }
 }
 
-impl<C, N, R> Pipeline<C, N, R> {
+impl<C, N, R, K> Pipeline<C, N, R, K> {
     /// The name, which is also the name of every step that was not given one.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -147,14 +148,15 @@ impl<C, N, R> Pipeline<C, N, R> {
 
     /// The same steps with another replay.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2>
+    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2, K>
     where
         C: Clone,
         N: Clone,
         R: Clone,
+        K: Clone,
     {
-        let Self { steps, classifier, ends, replay } = self.clone();
-        Pipeline { steps, classifier, ends, replay: change(replay) }
+        let Self { steps, classifier, ends, replay, cost } = self.clone();
+        Pipeline { steps, classifier, ends, replay: change(replay), cost }
     }
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
@@ -186,12 +188,12 @@ impl<C, N, R> Pipeline<C, N, R> {
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another
     /// layer of seawall, or a boxed error): it keeps that error type.
     #[must_use]
-    pub fn flat(self) -> FlatLayer<C, N, R> {
+    pub fn flat(self) -> FlatLayer<C, N, R, K> {
         FlatLayer::new(self)
     }
 }
 
-impl<C, R> Pipeline<C, AtResponse, R> {
+impl<C, R, K> Pipeline<C, AtResponse, R, K> {
     /// Runs the futures that `make` makes through all steps.
     ///
     /// Attempts may be made by clones of `make`; to count them, look at a shared counter, or at an
@@ -212,9 +214,10 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     pub fn call<F, Fut, T, E>(
         &self,
         make: F,
-    ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, F, Fut, T, E>
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, K, F, Fut, T, E>
     where
         C: Classify<Result<T, Error<E>>> + Clone,
+        K: Cost<()> + Clone,
         F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
     {
@@ -234,9 +237,10 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     pub fn call_flat<F, Fut, T, E>(
         &self,
         make: F,
-    ) -> impl Future<Output = Result<T, E>> + use<C, R, F, Fut, T, E>
+    ) -> impl Future<Output = Result<T, E>> + use<C, R, K, F, Fut, T, E>
     where
         C: Classify<Result<T, E>> + Clone,
+        K: Cost<()> + Clone,
         F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
         E: FromRejected,
@@ -246,14 +250,15 @@ impl<C, R> Pipeline<C, AtResponse, R> {
             classifier: self.classifier.clone(),
             ends: AtResponse,
             replay: CloneRequest,
+            cost: self.cost.clone(),
         };
         let mut service = pipeline.flat().layer(flat::MakeService(make));
         async move { service.call(()).await }
     }
 }
 
-impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for Pipeline<C, N, R> {
-    type Service = PipelineService<ErrorService<S>, C, N, R>;
+impl<S, C: Clone, N: Clone, R: Clone, K: Clone> Layer<S> for Pipeline<C, N, R, K> {
+    type Service = PipelineService<ErrorService<S>, C, N, R, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
         PipelineService::new(crate::ErrorLayer.layer(inner), self.clone())
