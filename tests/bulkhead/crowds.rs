@@ -5,7 +5,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::FutureExt;
 use seawall::{Bulkhead, BulkheadConfig};
 use tokio_test::{assert_ready, task};
 

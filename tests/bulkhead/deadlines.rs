@@ -1,14 +1,13 @@
 //! How long a call waits.
 
 use std::convert::Infallible;
-use std::future::Future;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use seawall::{BulkheadLayer, Deadline, ErrorLayer};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceBuilder, service_fn};
+use tower::{Service, ServiceBuilder, service_fn};
 
 use crate::support::*;
 

@@ -1,7 +1,7 @@
 //! The statements BH1 to BH9 and BH13.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

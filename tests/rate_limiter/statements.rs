@@ -1,6 +1,5 @@
 //! The numbered statements, of the two algorithms that are Resilience4j's.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -12,7 +12,6 @@ use seawall::Deadline;
 use seawall::telemetry::{Event, EventKind, RateLimiterEvent};
 use tokio::time::{Instant, advance};
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
-use tower::Service;
 
 use crate::support::*;
 
