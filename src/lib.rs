@@ -108,8 +108,8 @@ pub use patterns::circuit_breaker::{
     CircuitBreakerService, OpenFor, SliceAlignment, SlidingWindow, State,
 };
 pub use patterns::rate_limiter::{
-    RateLimiter, RateLimiterAlgorithm, RateLimiterConfig, RateLimiterConfigBuilder,
-    RateLimiterLayer, RateLimiterService,
+    Cost, OnePermission, RateLimiter, RateLimiterAlgorithm, RateLimiterConfig,
+    RateLimiterConfigBuilder, RateLimiterLayer, RateLimiterService,
 };
 pub use patterns::retry::{
     DepositBudgetBuilder, Retry, RetryBudget, RetryConfig, RetryConfigBuilder, RetryLayer,

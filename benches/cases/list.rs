@@ -69,12 +69,22 @@ fn others() -> Vec<Case> {
     let full = Bulkhead::new("bench", full.build().expect("valid settings"));
     vec![
         Case::layer("bulkhead", BulkheadLayer::new(bulkhead())).at_most(60),
+        Case::layer("bulkhead, bounded queue", BulkheadLayer::new(queued())),
         Case::layer("bulkhead, refuses", BulkheadLayer::new(full)).refuses().at_most(40),
         Case::layer("rate limiter", RateLimiterLayer::new(limiter(RateLimiterAlgorithm::Cycles)))
             .at_most(120),
         Case::layer(
             "rate limiter, semaphore",
             RateLimiterLayer::new(limiter(RateLimiterAlgorithm::Semaphore)),
+        ),
+        Case::layer(
+            "rate limiter, token bucket",
+            RateLimiterLayer::new(limiter(RateLimiterAlgorithm::TokenBucket { burst: 1_000_000 })),
+        ),
+        Case::layer("rate limiter, sliding window", RateLimiterLayer::new(sliding_window())),
+        Case::layer(
+            "rate limiter, cost",
+            RateLimiterLayer::new(limiter(RateLimiterAlgorithm::Cycles)).cost(|rows: &u32| *rows),
         ),
         Case::layer("rate limiter, refuses", RateLimiterLayer::new(used_up())).refuses(),
         Case::layer("time limiter", TimeLimiterLayer::new(time_limiter())).at_most(80),
@@ -122,11 +132,26 @@ fn bulkhead() -> Bulkhead {
     Bulkhead::with_defaults("bench")
 }
 
+fn queued() -> Bulkhead {
+    Bulkhead::new("bench", BulkheadConfig::thread_pool().build().expect("valid settings"))
+}
+
 fn limiter(algorithm: RateLimiterAlgorithm) -> RateLimiter {
     let config = RateLimiterConfig::builder()
         .limit_for_period(1_000_000_000)
         .limit_refresh_period(SECOND)
         .algorithm(algorithm)
+        .build()
+        .expect("valid settings");
+    RateLimiter::new("bench", config)
+}
+
+/// Short, so that what is in the log comes and goes.
+fn sliding_window() -> RateLimiter {
+    let config = RateLimiterConfig::builder()
+        .limit_for_period(1000)
+        .limit_refresh_period(Duration::from_nanos(500))
+        .algorithm(RateLimiterAlgorithm::SlidingWindow)
         .build()
         .expect("valid settings");
     RateLimiter::new("bench", config)

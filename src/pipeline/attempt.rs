@@ -51,6 +51,7 @@ impl Steps {
     pub(super) fn enter(
         &self,
         permits: &mut Permits,
+        cost: u32,
         deadline: Option<Deadline>,
         again: bool,
         mut moment: Moment,
@@ -64,8 +65,8 @@ impl Steps {
                 Err(rejected) => return Gate::Shut(rejected),
             }
         }
-        if let Some(limiter) = &self.rate_limiter {
-            match limiter.begin(1, moment.now(), deadline) {
+        if let Some(limiter) = self.rate_limiter.as_ref().filter(|_| cost > 0) {
+            match limiter.begin(cost, moment.now(), deadline) {
                 Ok(None) => {}
                 Ok(Some(wait)) => return Gate::Limited(wait),
                 Err(rejected) => return Gate::Shut(rejected),

@@ -10,7 +10,7 @@ use crate::error::ErrorLayer;
 use crate::outcome::ResultClassifier;
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
-use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::rate_limiter::{OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
@@ -19,7 +19,13 @@ use crate::settings::{self, ConfigError};
 /// Builds a [`Pipeline`]. The order in which steps are given does not matter.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
-pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest, L = ErrorLayer> {
+pub struct PipelineBuilder<
+    C = ResultClassifier,
+    N = AtResponse,
+    R = CloneRequest,
+    K = OnePermission,
+    L = ErrorLayer,
+> {
     pub(super) steps: Steps,
     /// Steps that were given by the user. A preset's may be replaced, and are fitted to these.
     given: Vec<Step>,
@@ -27,6 +33,7 @@ pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneReques
     classifier: C,
     ends: N,
     replay: R,
+    cost: K,
     bottom: L,
 }
 
@@ -47,12 +54,13 @@ impl PipelineBuilder {
             classifier: ResultClassifier,
             ends: AtResponse,
             replay: CloneRequest,
+            cost: OnePermission,
             bottom: ErrorLayer,
         }
     }
 }
 
-impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
+impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
     /// The whole call, retries, pauses and body included, must be over after this.
     ///
     /// Range: from 1 ms. If the call stands under an earlier [`Deadline`](crate::Deadline) already, that one counts.
@@ -118,21 +126,28 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
     }
 
     /// Judges attempts by `classifier`. Default: [`ResultClassifier`], any `Err` is a failure.
-    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R, L> {
-        let Self { steps, given, error, ends, replay, bottom, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
+    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R, K, L> {
+        let Self { steps, given, error, ends, replay, cost, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost, bottom }
     }
 
     /// Says when a call has ended. Default: [`AtResponse`].
-    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R, L> {
-        let Self { steps, given, error, classifier, replay, bottom, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
+    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R, K, L> {
+        let Self { steps, given, error, classifier, replay, cost, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost, bottom }
     }
 
     /// Makes the attempts out of the request. Default: [`CloneRequest`].
-    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2, L> {
-        let Self { steps, given, error, classifier, ends, bottom, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
+    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2, K, L> {
+        let Self { steps, given, error, classifier, ends, cost, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost, bottom }
+    }
+
+    /// Says how many permissions of the rate limiter a request takes; each of its attempts takes as
+    /// many. See [`Cost`](crate::Cost). Default: one. The request of [`Pipeline::call`] is `()`.
+    pub fn cost<K2>(self, cost: K2) -> PipelineBuilder<C, N, R, K2, L> {
+        let Self { steps, given, error, classifier, ends, replay, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, cost, bottom }
     }
 
     /// For HTTP: judges by status and kind of error, lets calls last until the body's end, sends again
@@ -144,6 +159,7 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
         crate::http::HttpClassifier,
         crate::ends::AtBodyEnd,
         crate::http::HttpReplay,
+        K,
         L,
     > {
         self.classifier(crate::http::HttpClassifier::default())
@@ -160,9 +176,10 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
         crate::tonic::GrpcClassifier,
         crate::tonic::AtTrailers,
         crate::tonic::GrpcReplay,
+        K,
         crate::tonic::ChannelLayer,
     > {
-        let Self { steps, given, error, .. } = self;
+        let Self { steps, given, error, cost, .. } = self;
         PipelineBuilder {
             steps,
             given,
@@ -170,6 +187,7 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
             classifier: crate::tonic::GrpcClassifier::default(),
             ends: crate::tonic::AtTrailers::default(),
             replay: crate::tonic::GrpcReplay::default(),
+            cost,
             bottom: crate::tonic::ChannelLayer,
         }
     }
@@ -180,7 +198,7 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
     ///
     /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
     /// contradict each other.
-    pub fn build(mut self) -> Result<Pipeline<C, N, R, L>, ConfigError> {
+    pub fn build(mut self) -> Result<Pipeline<C, N, R, K, L>, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -198,7 +216,8 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
                 return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));
             }
             let wait = bulkhead.as_ref().map(|bulkhead| bulkhead.config().max_wait());
-            if let Some(wait) = wait.filter(|wait| *wait > timeout) {
+            // One without a limit of its own ends with the attempt.
+            if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
                 return Err(not_beyond("bulkhead.max_wait", wait, "time_limiter.timeout", timeout));
             }
         }
@@ -207,6 +226,7 @@ impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
             classifier: self.classifier,
             ends: self.ends,
             replay: self.replay,
+            cost: self.cost,
             bottom: self.bottom,
         })
     }

@@ -7,21 +7,22 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{Pipeline, PipelineService};
+use crate::patterns::rate_limiter::OnePermission;
 
 /// A [`Pipeline`] that keeps the error type of the service inside it. See [`Pipeline::flat`].
 #[derive(Clone, Debug)]
-pub struct FlatLayer<C, N, R> {
-    pipeline: Pipeline<C, N, R>,
+pub struct FlatLayer<C, N, R, K = OnePermission> {
+    pipeline: Pipeline<C, N, R, K>,
 }
 
-impl<C, N, R> FlatLayer<C, N, R> {
-    pub(super) const fn new(pipeline: Pipeline<C, N, R>) -> Self {
+impl<C, N, R, K> FlatLayer<C, N, R, K> {
+    pub(super) const fn new(pipeline: Pipeline<C, N, R, K>) -> Self {
         Self { pipeline }
     }
 }
 
-impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for FlatLayer<C, N, R> {
-    type Service = PipelineService<S, C, N, R>;
+impl<S, C: Clone, N: Clone, R: Clone, K: Clone> Layer<S> for FlatLayer<C, N, R, K> {
+    type Service = PipelineService<S, C, N, R, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
         PipelineService::new(inner, self.pipeline.clone())

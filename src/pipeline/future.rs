@@ -43,6 +43,8 @@ pin_project! {
         // Clones of it are made ready after a wait; nothing if there can be none.
         service: Option<S>,
         pipeline: Pipeline<C, N, R>,
+        // What each attempt pays at the rate limiter.
+        cost: u32,
     }
 }
 
@@ -82,7 +84,7 @@ where
     N: Discard<S::Response>,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
+    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>, cost: u32) -> Self {
         let steps = &*pipeline.steps;
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
@@ -99,7 +101,7 @@ where
         };
 
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
-        let gate = steps.enter(&mut permits, deadline, false, moment);
+        let gate = steps.enter(&mut permits, cost, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
@@ -107,7 +109,7 @@ where
             Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
         drop((inner, entered));
 
-        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline }
+        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline, cost }
     }
 }
 
@@ -171,7 +173,13 @@ where
                             this.phase.set(Phase::Shut { rejected: None });
                             return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                         }
-                        let gate = steps.enter(this.permits, deadline, again, Moment::default());
+                        let gate = steps.enter(
+                            this.permits,
+                            *this.cost,
+                            deadline,
+                            again,
+                            Moment::default(),
+                        );
                         this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
                         continue;
                     }

@@ -28,7 +28,7 @@
 //!
 //! Do not compile: a retry over a request that cannot be made twice ([`Replay`](crate::Replay)), a judge that cannot
 //! judge the response ([`Classify`]). Are refused by [`build`](PipelineBuilder::build): a step given twice, an attempt
-//! that may last longer than the whole call, a wait for a place that may last longer than the attempt, a time limiter
+//! that may last longer than the whole call, a wait for a place whose limit is longer than the attempt's, a time limiter
 //! that must not cancel its calls (that asks for a [detached layer](crate::TimeLimiterLayer::detach)).
 //!
 //! ```
@@ -84,7 +84,7 @@ use crate::error::{Error, ErrorLayer, FromRejected};
 use crate::outcome::{Classify, ResultClassifier};
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
-use crate::patterns::rate_limiter::RateLimiter;
+use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
@@ -95,14 +95,21 @@ use steps::Steps;
 ///
 /// A [`Layer`] for any tower service, and a handle around plain futures. Clones share the state of every
 /// pattern. `C` judges what an attempt ends with, `N` says when a call has ended, `R` makes the attempts out
-/// of the request, and `L` goes right above the client, whose error it gives a place for a rejection. See the
-/// [module](self).
+/// of the request, `K` says what an attempt costs at the rate limiter, and `L` goes right above the client, whose error
+/// it gives a place for a rejection. See the [module](self).
 #[derive(Clone, Debug)]
-pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest, L = ErrorLayer> {
+pub struct Pipeline<
+    C = ResultClassifier,
+    N = AtResponse,
+    R = CloneRequest,
+    K = OnePermission,
+    L = ErrorLayer,
+> {
     steps: Arc<Steps>,
     classifier: C,
     ends: N,
     replay: R,
+    cost: K,
     bottom: L,
 }
 
@@ -113,7 +120,7 @@ impl Pipeline {
     }
 }
 
-impl<C, N, R, L> Pipeline<C, N, R, L> {
+impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// The name, which is also the name of every step that was not given one.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -156,10 +163,11 @@ impl<C, N, R, L> Pipeline<C, N, R, L> {
         &self,
         ends: N2,
         replay: impl FnOnce(R) -> R2,
-    ) -> Pipeline<C, N2, R2, L>
+    ) -> Pipeline<C, N2, R2, K, L>
     where
         C: Clone,
         R: Clone,
+        K: Clone,
         L: Clone,
     {
         Pipeline {
@@ -167,6 +175,7 @@ impl<C, N, R, L> Pipeline<C, N, R, L> {
             classifier: self.classifier.clone(),
             ends,
             replay: replay(self.replay.clone()),
+            cost: self.cost.clone(),
             bottom: self.bottom.clone(),
         }
     }
@@ -200,18 +209,18 @@ impl<C, N, R, L> Pipeline<C, N, R, L> {
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another
     /// layer of seawall, or a boxed error): it keeps that error type.
     #[must_use]
-    pub fn flat(self) -> FlatLayer<C, N, R> {
+    pub fn flat(self) -> FlatLayer<C, N, R, K> {
         FlatLayer::new(self.above())
     }
 
     /// All but what goes to the bottom.
-    fn above(self) -> Pipeline<C, N, R> {
-        let Self { steps, classifier, ends, replay, .. } = self;
-        Pipeline { steps, classifier, ends, replay, bottom: ErrorLayer }
+    fn above(self) -> Pipeline<C, N, R, K> {
+        let Self { steps, classifier, ends, replay, cost, .. } = self;
+        Pipeline { steps, classifier, ends, replay, cost, bottom: ErrorLayer }
     }
 }
 
-impl<C, R> Pipeline<C, AtResponse, R> {
+impl<C, R, K> Pipeline<C, AtResponse, R, K> {
     /// Runs the futures that `make` makes through all steps.
     ///
     /// Attempts may be made by clones of `make`; to count them, look at a shared counter, or at an
@@ -232,9 +241,10 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     pub fn call<F, Fut, T, E>(
         &self,
         make: F,
-    ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, F, Fut, T, E>
+    ) -> impl Future<Output = Result<T, Error<E>>> + use<C, R, K, F, Fut, T, E>
     where
         C: Classify<Result<T, Error<E>>> + Clone,
+        K: Cost<()> + Clone,
         F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
     {
@@ -254,9 +264,10 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     pub fn call_flat<F, Fut, T, E>(
         &self,
         make: F,
-    ) -> impl Future<Output = Result<T, E>> + use<C, R, F, Fut, T, E>
+    ) -> impl Future<Output = Result<T, E>> + use<C, R, K, F, Fut, T, E>
     where
         C: Classify<Result<T, E>> + Clone,
+        K: Cost<()> + Clone,
         F: Fn() -> Fut + Clone,
         Fut: Future<Output = Result<T, E>>,
         E: FromRejected,
@@ -266,6 +277,7 @@ impl<C, R> Pipeline<C, AtResponse, R> {
             classifier: self.classifier.clone(),
             ends: AtResponse,
             replay: CloneRequest,
+            cost: self.cost.clone(),
             bottom: ErrorLayer,
         };
         let mut service = pipeline.flat().layer(flat::MakeService(make));
@@ -273,14 +285,15 @@ impl<C, R> Pipeline<C, AtResponse, R> {
     }
 }
 
-impl<S, C, N, R, L> Layer<S> for Pipeline<C, N, R, L>
+impl<S, C, N, R, K, L> Layer<S> for Pipeline<C, N, R, K, L>
 where
     C: Clone,
     N: Clone,
     R: Clone,
+    K: Clone,
     L: Layer<S> + Clone,
 {
-    type Service = PipelineService<L::Service, C, N, R>;
+    type Service = PipelineService<L::Service, C, N, R, K>;
 
     fn layer(&self, inner: S) -> Self::Service {
         PipelineService::new(self.bottom.layer(inner), self.clone().above())

@@ -9,6 +9,8 @@ use crate::error::ErrorService;
 use crate::http::{HttpClassifier, HttpReplay};
 use crate::patterns::bulkhead::BulkheadConfig;
 use crate::patterns::circuit_breaker::CircuitBreakerConfig;
+#[cfg(feature = "tonic")]
+use crate::patterns::rate_limiter::OnePermission;
 use crate::patterns::retry::RetryConfig;
 use crate::patterns::time_limiter::TimeLimiterConfig;
 #[cfg(feature = "tonic")]
@@ -23,7 +25,8 @@ pub type HttpPipelineService<S> =
 
 /// A pipeline for gRPC calls over a tonic channel.
 #[cfg(feature = "tonic")]
-pub type GrpcPipeline = Pipeline<GrpcClassifier, AtTrailers, GrpcReplay, ChannelLayer>;
+pub type GrpcPipeline =
+    Pipeline<GrpcClassifier, AtTrailers, GrpcReplay, OnePermission, ChannelLayer>;
 
 /// A tonic channel behind a [`GrpcPipeline`], for a generated client.
 #[cfg(feature = "tonic")]
@@ -72,12 +75,12 @@ impl Pipeline {
     #[cfg(feature = "tonic")]
     pub fn grpc(
         name: impl Into<Arc<str>>,
-    ) -> PipelineBuilder<GrpcClassifier, AtTrailers, GrpcReplay, ChannelLayer> {
+    ) -> PipelineBuilder<GrpcClassifier, AtTrailers, GrpcReplay, OnePermission, ChannelLayer> {
         Self::builder(name).grpc().safe()
     }
 }
 
-impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
+impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
     fn safe(self) -> Self {
         self.deadline(Duration::from_secs(30))
             .retry(RetryConfig::safe())

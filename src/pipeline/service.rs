@@ -9,34 +9,42 @@ use super::{Held, Pipeline};
 use crate::ends::{AtResponse, Discard, Ends};
 use crate::error::FromRejected;
 use crate::outcome::{Classify, ResultClassifier};
+use crate::patterns::rate_limiter::{Cost, OnePermission};
 use crate::replay::{CloneRequest, Replay};
 
 /// A service behind a [`Pipeline`].
 #[derive(Clone, Debug)]
-pub struct PipelineService<S, C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+pub struct PipelineService<
+    S,
+    C = ResultClassifier,
+    N = AtResponse,
+    R = CloneRequest,
+    K = OnePermission,
+> {
     inner: S,
-    pipeline: Pipeline<C, N, R>,
+    pipeline: Pipeline<C, N, R, K>,
 }
 
-impl<S, C, N, R> PipelineService<S, C, N, R> {
-    pub(super) const fn new(inner: S, pipeline: Pipeline<C, N, R>) -> Self {
+impl<S, C, N, R, K> PipelineService<S, C, N, R, K> {
+    pub(super) const fn new(inner: S, pipeline: Pipeline<C, N, R, K>) -> Self {
         Self { inner, pipeline }
     }
 
     /// The pipeline.
     #[must_use]
-    pub const fn pipeline(&self) -> &Pipeline<C, N, R> {
+    pub const fn pipeline(&self) -> &Pipeline<C, N, R, K> {
         &self.pipeline
     }
 }
 
-impl<S, Req, C, N, R> Service<Req> for PipelineService<S, C, N, R>
+impl<S, Req, C, N, R, K> Service<Req> for PipelineService<S, C, N, R, K>
 where
     R: Replay<Req> + Clone,
     S: Service<R::Attempt> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>> + Clone,
     N: Ends<S::Response, Held> + Discard<S::Response> + Clone,
+    K: Cost<Req> + Clone,
 {
     type Response = N::Out;
     type Error = S::Error;
@@ -51,6 +59,9 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        ResponseFuture::new(ready, request, self.pipeline.clone())
+        let Pipeline { steps, classifier, ends, replay, cost, bottom } = self.pipeline.clone();
+        let cost = if steps.rate_limiter.is_some() { cost.cost(&request) } else { 0 };
+        let pipeline = Pipeline { steps, classifier, ends, replay, cost: OnePermission, bottom };
+        ResponseFuture::new(ready, request, pipeline, cost)
     }
 }

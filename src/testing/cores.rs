@@ -12,9 +12,11 @@ pub mod circuit_breaker {
 
 /// Of the rate limiter.
 pub mod rate_limiter {
+    pub use crate::patterns::rate_limiter::bucket::{Bucket, Claim as BucketClaim};
     pub use crate::patterns::rate_limiter::cycles::{Claim, Cycles};
     pub use crate::patterns::rate_limiter::semaphore::{Semaphore, Turn};
-    pub use crate::patterns::rate_limiter::state::{Answer, Patience};
+    pub use crate::patterns::rate_limiter::state::{Answer, Limiter, Patience};
+    pub use crate::patterns::rate_limiter::window::{Claim as WindowClaim, Window};
 }
 
 pub use crate::telemetry::observer::Outbox;

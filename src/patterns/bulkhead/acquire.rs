@@ -60,10 +60,11 @@ impl Future for Acquire {
         if let Some(permit) = waiter.check(cx.waker()) {
             return done(this.step, Ok(permit));
         }
+        let Some(expires) = waiter.expires else { return Poll::Pending };
         // A `Sleep` rounds up to a millisecond, and may be pending for want of tokio's coop budget.
-        if Instant::now() < waiter.expires {
+        if Instant::now() < expires {
             if this.sleep.is_none() {
-                this.sleep.set(Some(sleep_until(waiter.expires)));
+                this.sleep.set(Some(sleep_until(expires)));
             }
             let sleep = this.sleep.as_mut().as_pin_mut().expect("it was just made");
             if sleep.poll(cx).is_pending() {

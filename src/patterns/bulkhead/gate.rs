@@ -18,6 +18,8 @@ use crate::sync::Lock;
 pub(super) struct Gate {
     word: AtomicU64,
     fair: bool,
+    /// So many may wait.
+    capacity: usize,
     queue: Lock<Queue>,
 }
 
@@ -28,15 +30,14 @@ pub(super) enum Entry {
     In,
     /// It waits, with this ticket.
     InLine(usize),
+    /// Too many wait already.
+    Full,
 }
 
 impl Gate {
-    pub(super) fn new(limit: u32, fair: bool) -> Self {
-        Self { word: AtomicU64::new(Word::new(limit).0), fair, queue: Lock::new(Queue::default()) }
-    }
-
-    pub(super) const fn is_fair(&self) -> bool {
-        self.fair
+    pub(super) fn new(limit: u32, fair: bool, capacity: usize) -> Self {
+        let word = AtomicU64::new(Word::new(limit).0);
+        Self { word, fair, capacity, queue: Lock::new(Queue::default()) }
     }
 
     pub(super) fn word(&self) -> Word {
@@ -45,7 +46,10 @@ impl Gate {
 
     /// Waiters that are neither in nor gone.
     pub(super) fn waiting(&self) -> usize {
-        let queue = self.queue.lock();
+        self.waiting_in(&self.queue.lock())
+    }
+
+    fn waiting_in(&self, queue: &Queue) -> usize {
         if self.fair { queue.in_line() } else { queue.in_line() + queue.called() }
     }
 
@@ -57,9 +61,12 @@ impl Gate {
         self.update(|word| word.enter(self.fair)).is_some()
     }
 
-    /// Comes in, or stands in line.
+    /// Comes in, or stands in line if there is room.
     pub(super) fn join(&self) -> Entry {
         let mut queue = self.queue.lock();
+        if self.waiting_in(&queue) >= self.capacity {
+            return if self.enter() { Entry::In } else { Entry::Full };
+        }
         if self.take_or_queue(|word| word.enter(self.fair)) {
             Entry::In
         } else {
@@ -236,7 +243,7 @@ mod tests {
     }
 
     fn full(limit: u32, fair: bool) -> Gate {
-        let gate = Gate::new(limit, fair);
+        let gate = Gate::new(limit, fair, usize::MAX);
         (0..limit).for_each(|_| assert!(gate.enter()));
         gate
     }
@@ -304,6 +311,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_more_wait_than_there_is_room_for() {
+        for fair in [true, false] {
+            let gate = Gate { capacity: 1, ..full(1, fair) };
+            let first = wait(&gate);
+            assert_eq!(gate.join(), Entry::Full);
+            gate.leave();
+            if fair {
+                // It is in already, though it does not know.
+                let second = wait(&gate);
+                assert_eq!(gate.join(), Entry::Full);
+                gate.abandon(second.0);
+            } else {
+                // Called, but not in: it waits, and the place is anybody's.
+                assert_eq!(gate.join(), Entry::In);
+                assert_eq!(gate.join(), Entry::Full);
+                gate.leave();
+            }
+            assert!(gate.check(first.0, Waker::noop()));
+            wait(&gate);
+            assert_eq!(gate.join(), Entry::Full);
+        }
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Step {
         Enter,
@@ -330,16 +361,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_place_stays_free_unnoticed(fair: bool, limit in 0..6_u32, steps in steps()) {
-            let gate = Gate::new(limit, fair);
+        fn no_place_stays_free_unnoticed(
+            fair: bool,
+            limit in 0..6_u32,
+            capacity in prop_oneof![Just(usize::MAX), 0..4_usize],
+            steps in steps(),
+        ) {
+            let gate = Gate::new(limit, fair, capacity);
             let (mut inside, mut waiters) = (0_u32, Vec::new());
             for step in steps {
                 match step {
                     Step::Enter => inside += u32::from(gate.enter()),
-                    Step::Join => match gate.join() {
-                        Entry::In => inside += 1,
-                        Entry::InLine(ticket) => waiters.push(ticket),
-                    },
+                    Step::Join => {
+                        let waiting = gate.waiting();
+                        match gate.join() {
+                            Entry::In => inside += 1,
+                            Entry::InLine(ticket) => {
+                                prop_assert!(waiting < capacity);
+                                waiters.push(ticket);
+                            }
+                            Entry::Full => prop_assert!(waiting >= capacity),
+                        }
+                    }
                     Step::Leave if inside > 0 => {
                         gate.leave();
                         inside -= 1;

@@ -49,11 +49,7 @@ impl Bulkhead {
     /// A wait of more than 584 years reads as [`Duration::MAX`].
     #[must_use]
     pub fn config(&self) -> BulkheadConfig {
-        BulkheadConfig {
-            max_concurrent_calls: self.shared.gate.word().limit(),
-            max_wait: self.shared.max_wait(),
-            fair: self.shared.gate.is_fair(),
-        }
+        self.shared.config()
     }
 
     // ## Calls
@@ -75,8 +71,8 @@ impl Bulkhead {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] if the bulkhead is full for as long as the call may wait,
-    /// [`Error::Service`] with the future's own error.
+    /// [`Error::Rejected`] if the bulkhead is full for as long as the call may wait, or if too many
+    /// wait already, [`Error::Service`] with the future's own error.
     pub fn call<F, T, E>(
         &self,
         future: F,
@@ -144,12 +140,17 @@ impl Bulkhead {
     /// How full it is now.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let word = self.shared.gate.word();
+        let Shared { gate, .. } = &*self.shared;
+        let (word, waiting) = (gate.word(), gate.waiting());
+        let queue_capacity = self.shared.config().queue_capacity;
+        let waiting_calls = u32::try_from(waiting).unwrap_or(u32::MAX);
         Metrics {
             available: word.available(),
             max_concurrent_calls: word.limit(),
             in_flight: word.in_flight(),
-            waiting: self.shared.gate.waiting(),
+            waiting,
+            queue_capacity,
+            queue_remaining: queue_capacity.map(|room| room.saturating_sub(waiting_calls)),
         }
     }
 
@@ -190,8 +191,12 @@ pub struct Metrics {
     pub max_concurrent_calls: u32,
     /// Places that are taken.
     pub in_flight: u32,
-    /// Calls that wait for a place.
+    /// Calls that wait for a place: the depth of the queue.
     pub waiting: usize,
+    /// Calls that may wait at once; nothing if any number may.
+    pub queue_capacity: Option<u32>,
+    /// How many more may wait; nothing if any number may.
+    pub queue_remaining: Option<u32>,
 }
 
 /// The answer to one who may wait.

@@ -17,6 +17,11 @@
 //! load, and unfair. Whoever stops waiting leaves the queue; a place that it was given already goes to
 //! the next.
 //!
+//! A full bulkhead with unlimited waiting only moves the pile: bound the queue as well
+//! (`queue_capacity`), and one more is refused at once. [`BulkheadConfig::thread_pool`] starts from the
+//! settings of Resilience4j's `ThreadPoolBulkhead`, which becomes such a bounded queue here: there are no
+//! threads, so its core size and keep-alive are read and shown, and have no effect.
+//!
 //! Over HTTP a call has its place until the body of its response has ended or was dropped
 //! ([`BulkheadLayer::http`]).
 //!
@@ -24,9 +29,11 @@
 //!
 //! | setting | unit | default | from |
 //! |---|---|---|---|
-//! | `max_concurrent_calls` | calls | 25 | Resilience4j |
-//! | `max_wait` | duration | zero | Resilience4j |
+//! | `max_concurrent_calls` | calls | 25 (thread pool: processors) | Resilience4j |
+//! | `max_wait` | duration; [`Duration::MAX`](std::time::Duration::MAX) is no limit | zero (thread pool: no limit) | Resilience4j |
+//! | `queue_capacity` | calls | any number (thread pool: 100) | Resilience4j |
 //! | `fair` | | yes | Resilience4j |
+//! | `core_pool_size`, `keep_alive` | calls, duration | processors − 1, 20 ms; without effect | Resilience4j |
 //!
 //! The first two can be [changed](Bulkhead::change_max_concurrent_calls) while calls run and wait. No running
 //! call is interrupted by that, and (unlike in Resilience4j) nothing blocks: a lower limit holds at

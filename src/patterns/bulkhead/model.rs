@@ -46,6 +46,7 @@ struct Model {
     now: u64,
     limit: u32,
     wait: u64,
+    capacity: Option<u32>,
     inside: u32,
     line: VecDeque<usize>,
 }
@@ -53,6 +54,10 @@ struct Model {
 impl Model {
     fn has_room(&self) -> bool {
         self.inside < self.limit
+    }
+
+    fn has_room_to_wait(&self) -> bool {
+        self.wait > 0 && self.capacity.is_none_or(|calls| self.line.len() < calls as usize)
     }
 
     fn serve(&mut self, waiters: &mut [Waiter]) {
@@ -89,11 +94,14 @@ impl Waiter {
     }
 }
 
-async fn replay(limit: u32, wait: u64, steps: Vec<Step>) {
-    let config = BulkheadConfig::builder().max_concurrent_calls(limit).max_wait(micros(wait));
+async fn replay(limit: u32, wait: u64, capacity: Option<u32>, steps: Vec<Step>) {
+    let mut config = BulkheadConfig::builder().max_concurrent_calls(limit).max_wait(micros(wait));
+    if let Some(calls) = capacity {
+        config = config.queue_capacity(calls);
+    }
     let bulkhead = Bulkhead::new("model", config.build().unwrap());
     let started = Instant::now();
-    let mut model = Model { now: 0, limit, wait, inside: 0, line: VecDeque::new() };
+    let mut model = Model { now: 0, limit, wait, capacity, inside: 0, line: VecDeque::new() };
     let (mut permits, mut waiters) = (Vec::new(), Vec::<Waiter>::new());
     for (number, step) in steps.into_iter().enumerate() {
         match step {
@@ -111,9 +119,9 @@ async fn replay(limit: u32, wait: u64, steps: Vec<Step>) {
                         model.inside += 1;
                         permits.push(permit);
                     }
-                    Poll::Ready(Err(_)) => assert!(!model.has_room() && model.wait == 0),
+                    Poll::Ready(Err(_)) => assert!(!model.has_room() && !model.has_room_to_wait()),
                     Poll::Pending => {
-                        assert!(!model.has_room() && model.wait > 0);
+                        assert!(!model.has_room() && model.has_room_to_wait());
                         model.line.push_back(number);
                         waiters.push(waiter);
                     }
@@ -184,6 +192,9 @@ async fn replay(limit: u32, wait: u64, steps: Vec<Step>) {
         assert_eq!(metrics.max_concurrent_calls, model.limit);
         assert_eq!(metrics.available, model.limit.saturating_sub(model.inside));
         assert_eq!(metrics.waiting, model.line.len());
+        assert_eq!(metrics.queue_capacity, model.capacity);
+        let remaining = model.capacity.map(|calls| calls - model.line.len() as u32);
+        assert_eq!(metrics.queue_remaining, remaining);
         for waiter in &waiters {
             let woken = waiter.bell.0.load(Ordering::Relaxed);
             assert!(woken || !waiter.called, "whoever has a place is told");
@@ -204,6 +215,7 @@ proptest! {
     fn it_does_what_the_model_does(
         limit in 0..4_u32,
         wait in prop_oneof![Just(0), 1_000..30_000_u64],
+        capacity in prop::option::of(0..4_u32),
         steps in steps(),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -211,6 +223,6 @@ proptest! {
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(replay(limit, wait, steps));
+        runtime.block_on(replay(limit, wait, capacity, steps));
     }
 }

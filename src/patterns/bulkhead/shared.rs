@@ -19,21 +19,37 @@ pub(super) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) gate: Gate,
     pub(super) observers: Observers,
-    /// In nanoseconds; the largest number stands for all that is longer.
+    /// In nanoseconds; the largest number stands for all that is longer, and for no limit.
     max_wait: AtomicU64,
+    /// What the bulkhead was made with.
+    config: BulkheadConfig,
 }
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, config: BulkheadConfig) -> Self {
         Self {
             name,
-            gate: Gate::new(config.max_concurrent_calls, config.fair),
+            gate: Gate::new(
+                config.max_concurrent_calls,
+                config.fair,
+                config.queue_capacity.map_or(usize::MAX, |calls| calls as usize),
+            ),
             observers: Observers::default(),
             max_wait: AtomicU64::new(nanos(config.max_wait)),
+            config,
         }
     }
 
-    pub(super) fn max_wait(&self) -> Duration {
+    /// The settings as they stand now.
+    pub(super) fn config(&self) -> BulkheadConfig {
+        BulkheadConfig {
+            max_concurrent_calls: self.gate.word().limit(),
+            max_wait: self.max_wait(),
+            ..self.config
+        }
+    }
+
+    fn max_wait(&self) -> Duration {
         match self.max_wait.load(Ordering::Relaxed) {
             u64::MAX => Duration::MAX,
             nanos => Duration::from_nanos(nanos),
@@ -60,17 +76,21 @@ impl Shared {
         if let Some(permit) = self.enter() {
             return Ok(Joined::Permit(permit));
         }
-        let expires = later(now, self.max_wait());
-        let expires = latest.map_or(expires, |latest| latest.min(expires));
-        if expires <= now {
+        let own = match self.max_wait() {
+            Duration::MAX => None,
+            wait => Some(later(now, wait)),
+        };
+        let expires = own.into_iter().chain(latest).min();
+        if expires.is_some_and(|expires| expires <= now) {
             return Err(self.reject());
         }
-        Ok(match self.gate.join() {
-            Entry::In => Joined::Permit(self.permit()),
+        match self.gate.join() {
+            Entry::In => Ok(Joined::Permit(self.permit())),
             Entry::InLine(ticket) => {
-                Joined::Waiter(Waiter { shared: Some(self.clone()), ticket, expires })
+                Ok(Joined::Waiter(Waiter { shared: Some(self.clone()), ticket, expires }))
             }
-        })
+            Entry::Full => Err(self.reject()),
+        }
     }
 
     #[inline]
@@ -112,7 +132,8 @@ pub(super) struct Waiter {
     /// Gone once the waiter is in or out.
     shared: Option<Arc<Shared>>,
     ticket: usize,
-    pub(super) expires: Instant,
+    /// Nothing if it waits for as long as it takes.
+    pub(super) expires: Option<Instant>,
 }
 
 impl Waiter {

@@ -10,9 +10,9 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::RateLimiter;
-use super::cycles::Claim;
+use super::core::{Ahead, Claim};
 use super::semaphore::Turn;
-use super::shared::{Ahead, Shared};
+use super::shared::Shared;
 use crate::deadline::Deadline;
 use crate::error::Rejected;
 

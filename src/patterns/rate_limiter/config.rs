@@ -19,7 +19,25 @@ pub enum RateLimiterAlgorithm {
     /// Callers queue up for the permissions of the next cycle. No reservations, no debt, and no request
     /// for more than one cycle's worth. Resilience4j's `SemaphoreBasedRateLimiter`.
     Semaphore,
+    /// Permissions flow in evenly, `limit_for_period` of them in each period, and up to `burst` are kept
+    /// for later. They are given out ahead of time as with [`Cycles`](Self::Cycles), and a request may
+    /// be for more than the burst. In no span of time are there more than the burst and what flows in
+    /// meanwhile; with a burst of 1, calls are evenly spaced.
+    TokenBucket {
+        /// So many permissions can be had at once after a quiet time. The bucket is full at first.
+        ///
+        /// Range: from 1.
+        burst: u32,
+    },
+    /// Never more than `limit_for_period` permissions in any span as long as a period, wherever it
+    /// begins. They are given out ahead of time, those of one request all for the same moment: so no
+    /// request for more than the limit. Remembers each moment at which permissions were used, at
+    /// most 16 bytes a permission; the limit is at most 1 000 000.
+    SlidingWindow,
 }
+
+/// The most that a sliding window remembers.
+const LONGEST_LOG: u64 = 1_000_000;
 
 type DrainOn = Arc<dyn Fn(&Verdict) -> bool + Send + Sync>;
 
@@ -51,6 +69,27 @@ impl RateLimiterConfig {
         RateLimiterConfigBuilder::default()
     }
 
+    /// One permission every `period / permits`, counted from the limiter's creation, and no waiting:
+    /// failsafe-go's *smooth* limiter. It is a limiter of [`Cycles`](RateLimiterAlgorithm::Cycles) with
+    /// one permission each.
+    ///
+    /// Two calls to both sides of a cycle's end may come close together; with a
+    /// [`TokenBucket`](RateLimiterAlgorithm::TokenBucket) whose burst is 1 they never do.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use seawall::RateLimiterConfig;
+    ///
+    /// let ten_a_second = RateLimiterConfig::smooth(10, Duration::from_secs(1)).build()?;
+    /// # Ok::<(), seawall::ConfigError>(())
+    /// ```
+    pub fn smooth(permits: u32, period: Duration) -> RateLimiterConfigBuilder {
+        Self::builder()
+            .limit_for_period(permits.min(1))
+            .limit_refresh_period(period.checked_div(permits).unwrap_or(period))
+            .timeout(Duration::ZERO)
+    }
+
     /// Starts from these settings.
     pub fn to_builder(&self) -> RateLimiterConfigBuilder {
         RateLimiterConfigBuilder { config: self.clone() }
@@ -77,15 +116,15 @@ pub struct RateLimiterConfigBuilder {
 }
 
 impl RateLimiterConfigBuilder {
-    /// So many permissions there are in each cycle. What is not used up is not carried over.
+    /// So many permissions there are in each period.
     ///
-    /// Range: from 1. Default: 50, as in Resilience4j.
+    /// Range: from 1; to 1 000 000 with a sliding window. Default: 50, as in Resilience4j.
     pub const fn limit_for_period(mut self, permits: u32) -> Self {
         self.config.limit_for_period = permits;
         self
     }
 
-    /// The length of a cycle. The first begins with the limiter's creation.
+    /// The length of a period. Where there are cycles, the first begins with the limiter's creation.
     ///
     /// Range: 1 ns to about 292 years. Default: 500 ns, as in Resilience4j: that limits to a hundred
     /// million calls a second, so set it.
@@ -97,8 +136,8 @@ impl RateLimiterConfigBuilder {
     /// A call waits at most so long for its permission; one that would have to wait longer is refused
     /// at once.
     ///
-    /// Range: from 0, which never waits; more than 292 years count as that. Default: 5 s, as in
-    /// Resilience4j.
+    /// Range: from 0, which never waits, to [`Duration::MAX`], which is no bound; more than 292 years
+    /// count as that. Default: 5 s, as in Resilience4j.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.config.timeout = timeout;
         self
@@ -110,8 +149,8 @@ impl RateLimiterConfigBuilder {
         self
     }
 
-    /// Looks at every verdict on a call, and says whether what is left of the current cycle is to be
-    /// given up. A verdict that [asks for that itself](Verdict::drains) needs no such function.
+    /// Looks at every verdict on a call, and says whether what could be had now is to be given
+    /// up. A verdict that [asks for that itself](Verdict::drains) needs no such function.
     ///
     /// Called outside every lock. Default: none, as in Resilience4j.
     pub fn drain_on(mut self, drain: impl Fn(&Verdict) -> bool + Send + Sync + 'static) -> Self {
@@ -125,7 +164,10 @@ impl RateLimiterConfigBuilder {
     ///
     /// [`ConfigError`] names the first setting out of range, its value and the range.
     pub fn build(self) -> Result<RateLimiterConfig, ConfigError> {
-        check_limit(self.config.limit_for_period)?;
+        check_limit(self.config.algorithm, self.config.limit_for_period)?;
+        if let RateLimiterAlgorithm::TokenBucket { burst } = self.config.algorithm {
+            settings::number("burst", burst.into(), 1..=u32::MAX.into())?;
+        }
         let period = self.config.limit_refresh_period;
         settings::at_least("limit_refresh_period", period, Duration::from_nanos(1))?;
         let most = Duration::from_nanos(i64::MAX as u64);
@@ -140,6 +182,10 @@ impl RateLimiterConfigBuilder {
     }
 }
 
-pub(super) fn check_limit(limit: u32) -> Result<(), ConfigError> {
-    settings::number("limit_for_period", limit.into(), 1..=u32::MAX.into())
+pub(super) fn check_limit(algorithm: RateLimiterAlgorithm, limit: u32) -> Result<(), ConfigError> {
+    let most = match algorithm {
+        RateLimiterAlgorithm::SlidingWindow => LONGEST_LOG,
+        _ => u32::MAX.into(),
+    };
+    settings::number("limit_for_period", limit.into(), 1..=most)
 }

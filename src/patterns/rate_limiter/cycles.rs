@@ -4,6 +4,8 @@
 //! a request knows at once how long it has to wait. What a dropped request gives back is usually the
 //! end of that line. If not, it leaves a hole in some cycle, and later requests take holes first.
 
+#[cfg(test)]
+mod failsafe;
 mod holes;
 #[cfg(test)]
 mod tests;
@@ -13,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::holes::Holes;
-use super::state::{Answer, Grid, Patience, nanos};
+use super::state::{Answer, Grid, Limiter, Patience, nanos};
 
 /// Debt stays above this, so that sums of it cannot overflow.
 const DEEPEST: i64 = i64::MIN / 4;
@@ -95,7 +97,7 @@ impl Cycles {
         let ready = if ready_cycle == self.cycle { time } else { self.grid.start(ready_cycle) };
         let wait = Duration::from_nanos(ready.saturating_sub(time));
         if !wait.is_zero() && ready > self.grid.latest(time, self.timeout, patience) {
-            return Answer::Refused(Some(wait));
+            return Answer::Refused(self.refusal(time, permits, patience, wait));
         }
         let left = self.permissions - i64::from(line);
         if left < DEEPEST {
@@ -116,6 +118,31 @@ impl Cycles {
             limit: self.limit,
             generation: self.generation,
         })
+    }
+
+    /// After which time a refused request succeeds.
+    ///
+    /// One for more than a cycle's worth is never granted at once: even with nobody before it, it has
+    /// to wait for further cycles to begin, and must be patient enough for that.
+    fn refusal(
+        &self,
+        time: u64,
+        permits: u32,
+        patience: Patience,
+        wait: Duration,
+    ) -> Option<Duration> {
+        let further = u64::from(permits.div_ceil(self.limit)) - 1;
+        if further == 0 {
+            return Some(wait);
+        }
+        let longest = patience.longest(self.timeout);
+        if longest <= self.grid.start(further - 1) {
+            return None;
+        }
+        let (cycle, _) = self.place_behind(None, permits);
+        let ready = self.grid.start(cycle.saturating_add(further));
+        let again = self.grid.start(cycle).max(ready.saturating_sub(longest));
+        Some(Duration::from_nanos(again.saturating_sub(time)))
     }
 
     /// Gives back what still lies in the future, if the whole of the request does.
@@ -155,37 +182,6 @@ impl Cycles {
         self.grid.instant(claim.ready)
     }
 
-    /// Gives up what is left of the current cycle, and says how much that was. Debt stays.
-    pub fn drain(&mut self, now: Instant) -> u32 {
-        self.refresh(now);
-        let left = self.usable();
-        self.permissions = self.permissions.min(0);
-        self.holes.before(self.cycle + 1);
-        left.try_into().unwrap_or(u32::MAX)
-    }
-
-    /// From the next cycle on there are so many permissions; waits are reckoned by it at once.
-    pub fn set_limit(&mut self, now: Instant, limit: u32) {
-        self.refresh(now);
-        self.limit = limit;
-        self.generation += 1;
-        self.permissions += self.holes.clear();
-    }
-
-    /// Later requests wait at most so long.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = nanos(timeout);
-    }
-
-    /// What can be had now; if nothing, then minus what is taken of later cycles.
-    pub fn available(&mut self, now: Instant) -> i64 {
-        self.refresh(now);
-        match self.usable() {
-            0 => self.permissions + self.holes.total(),
-            usable => usable,
-        }
-    }
-
     /// How long a request for so many would wait now.
     pub fn wait_for(&mut self, now: Instant, permits: u32) -> Duration {
         let time = self.refresh(now);
@@ -195,18 +191,16 @@ impl Cycles {
         Duration::from_nanos(wait)
     }
 
-    /// The current cycle; the first is 0.
-    pub fn cycle(&mut self, now: Instant) -> u64 {
-        self.refresh(now);
-        self.cycle
-    }
-
     // ## Slots
 
     /// In which cycle a request would have all of its slots, and how many of them from the line.
     fn place(&self, permits: u32) -> (u64, u32) {
         let (last_hole, found) = self.holes.reach(permits);
-        let line = permits - found;
+        self.place_behind(last_hole, permits - found)
+    }
+
+    /// The same for one that takes so many from the line, and holes up to that cycle.
+    fn place_behind(&self, last_hole: Option<u64>, line: u32) -> (u64, u32) {
         let missing = i64::from(line) - self.permissions;
         if line == 0 || missing <= 0 {
             return (last_hole.unwrap_or(self.cycle).max(self.cycle), line);
@@ -271,6 +265,45 @@ impl Cycles {
         self.end = self.grid.start(cycle + 1);
         self.ends = self.grid.instant(self.end);
         self.holes.before(cycle);
+    }
+}
+
+impl Limiter for Cycles {
+    fn drain(&mut self, now: Instant) -> u32 {
+        self.refresh(now);
+        let left = self.usable();
+        self.permissions = self.permissions.min(0);
+        self.holes.before(self.cycle + 1);
+        left.try_into().unwrap_or(u32::MAX)
+    }
+
+    /// The current cycle keeps what it has; waits are reckoned by the new limit at once.
+    fn set_limit(&mut self, now: Instant, limit: u32) {
+        self.refresh(now);
+        self.limit = limit;
+        self.generation += 1;
+        self.permissions += self.holes.clear();
+    }
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = nanos(timeout);
+    }
+
+    fn available(&mut self, now: Instant) -> i64 {
+        self.refresh(now);
+        match self.usable() {
+            0 => self.permissions + self.holes.total(),
+            usable => usable,
+        }
+    }
+
+    fn wait_for_one(&mut self, now: Instant) -> Duration {
+        self.wait_for(now, 1)
+    }
+
+    fn cycle(&mut self, now: Instant) -> u64 {
+        self.refresh(now);
+        self.cycle
     }
 }
 

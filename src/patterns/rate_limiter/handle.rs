@@ -181,7 +181,7 @@ impl RateLimiter {
         let now = Instant::now();
         let patience = match self.shared.config.algorithm {
             super::RateLimiterAlgorithm::Semaphore => Patience::None,
-            super::RateLimiterAlgorithm::Cycles => patience(Deadline::current()),
+            _ => patience(Deadline::current()),
         };
         match self.shared.ask(now, permits, patience) {
             Answer::Granted => {
@@ -241,9 +241,9 @@ impl RateLimiter {
 
     // ## By hand
 
-    /// Gives up the permissions that are left of the current cycle, and says how many those were.
+    /// Gives up the permissions that could be had now, and says how many those were.
     ///
-    /// What is taken of later cycles stays taken.
+    /// What is taken ahead of time stays taken. New permissions come as if these had been used.
     pub fn drain(&self) -> u32 {
         self.shared.drain()
     }
@@ -251,13 +251,16 @@ impl RateLimiter {
     /// From the next cycle on there are so many permissions. Waits are reckoned by it at once.
     ///
     /// The current cycle keeps what it has. Who holds a reservation keeps it; who stands in a queue
-    /// and cannot have its turn in time any more is refused at once.
+    /// and cannot have its turn in time any more is refused at once. A token bucket keeps what is in it
+    /// and is filled at the new rate from now on; its burst stays. A sliding window heeds the new limit
+    /// at once.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] for 0; then nothing is changed.
+    /// [`ConfigError`] for 0, and for more than 1 000 000 with a sliding window; then nothing is
+    /// changed.
     pub fn change_limit_for_period(&self, permits: u32) -> Result<(), ConfigError> {
-        check_limit(permits)?;
+        check_limit(self.shared.config.algorithm, permits)?;
         self.shared.set_limit(permits);
         Ok(())
     }

@@ -8,23 +8,40 @@
 //!
 //! # How it works
 //!
-//! Time is divided into cycles, and each has so many permissions; what is left over is not carried
-//! on. A call without one waits for a later cycle, at most for the timeout. How long it will be is
-//! known beforehand: a call whose wait would be too long, or would not end before the call's
-//! [`Deadline`](crate::Deadline), is refused at once and is told how long it would have been. A caller
-//! that goes away while it waits gives its place to others.
+//! A call without a permission waits for one, at most for the timeout. How long that will be is known
+//! beforehand: a call whose wait would be too long, or would not end before the call's
+//! [`Deadline`](crate::Deadline), is refused at once and is told after how long the same request would
+//! succeed; that is exact, to the nanosecond, if nobody else comes. A caller that goes away while it
+//! waits gives its place to others. A call may [cost](RateLimiterLayer::cost) more than one permission,
+//! or none.
+//!
+//! [`RateLimiterAlgorithm`] says how permissions come:
+//!
+//! | algorithm | permissions | at most, in any span of a period | more than the limit in one request |
+//! |---|---|---|---|
+//! | `Cycles` | `limit` at the start of each cycle, nothing carried over | twice the limit, around a cycle's end | spans several cycles |
+//! | `TokenBucket` | flow in evenly, up to `burst` are kept | `burst` + the limit | goes into debt |
+//! | `SlidingWindow` | come back one period after they were used | the limit | refused |
+//! | `Semaphore` | as `Cycles`, but callers queue up for the next cycle | twice the limit | refused |
 //!
 //! ```text
-//!   limit 3       now
-//!   cycle    0     │      1            2
-//!          ├──■──■─┼──□───┼──■──■──■───┼──■──□──□───
-//!                  │  └ free: no wait       └ the next one waits until here
+//!   Cycles, limit 3     now
+//!   cycle          0     │      1            2
+//!                ├──■──■─┼──□───┼──■──■──■───┼──■──□──□───
+//!                        │  └ free: no wait       └ the next one waits until here
 //! ```
 //!
-//! [`RateLimiterAlgorithm`] has two ways of waiting. `Cycles` gives out permissions of later cycles
-//! ahead of time; a request for more than a cycle's worth spans several. With `Semaphore` callers
-//! queue up and are served at the beginning of each cycle in the order of their coming; a request for
-//! more than a cycle's worth is refused, and there are no reservations.
+//! All but `Semaphore` give out permissions ahead of time: debt that later permissions pay. What a
+//! dropped request gives back can be had again: at the end of the line as if it had never been, else as
+//! a hole that a later request takes which fits into it. `Semaphore` has no debt and no reservations;
+//! callers are served in the order of their coming.
+//!
+//! Which one? `TokenBucket` with a small burst is kind to a backend; `SlidingWindow` keeps to a quota
+//! that somebody else counts strictly; `Cycles` is Resilience4j's default, and cheapest.
+//!
+//! failsafe-go's *bursty* limiter is `Cycles`, with no difference at all; its *smooth* one is
+//! [`RateLimiterConfig::smooth`], which is `Cycles` too. A token bucket with a burst of 1 spaces calls
+//! more strictly than that.
 //!
 //! Nothing runs in the background. Waits end with tokio's timer, which is good to a millisecond.
 //!
@@ -34,8 +51,10 @@
 //! |---|---|---|---|
 //! | `limit_for_period` | permissions | 50 | Resilience4j |
 //! | `limit_refresh_period` | duration | 500 ns | Resilience4j |
-//! | `timeout` | duration | 5 s | Resilience4j |
+//! | `timeout` | duration; zero never waits, [`Duration::MAX`](std::time::Duration::MAX) is no bound | 5 s | Resilience4j |
 //! | `algorithm` | | cycles | Resilience4j |
+//! | `burst` of a token bucket | permissions | must be given | |
+//! | [`cost`](RateLimiterLayer::cost) of a layer | permissions a call | 1 | |
 //! | `drain_on` | | none | Resilience4j |
 //!
 //! # Events and errors
@@ -47,7 +66,8 @@
 //! # Not as in Resilience4j
 //!
 //! A call that cannot have a permission in time fails at once and does not sleep out its timeout.
-//! Who stops waiting gives back what it reserved. Draining takes what is left now, not what was left
+//! The wait that is told with a refusal makes the request succeed; where none does, because it is for more
+//! than a cycle's worth and not patient enough, none is told. Who stops waiting gives back what it reserved. Draining takes what is left now, not what was left
 //! at the last call, and leaves debt alone.
 //!
 //! ```
@@ -67,7 +87,11 @@
 //! ```
 
 mod acquire;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
+pub(crate) mod bucket;
 mod config;
+mod core;
+mod cost;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod cycles;
 pub mod future;
@@ -79,9 +103,12 @@ mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+#[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
+pub(crate) mod window;
 
 pub use acquire::{Acquire, Ready, Reservation};
 pub use config::{RateLimiterAlgorithm, RateLimiterConfig, RateLimiterConfigBuilder};
+pub use cost::{Cost, OnePermission};
 pub use handle::RateLimiter;
 pub use layer::RateLimiterLayer;
 pub use service::RateLimiterService;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::{Answer, Grid, Patience, nanos};
+use super::state::{Answer, Grid, Limiter, Patience, nanos};
 
 /// Somebody in the queue.
 #[derive(Debug)]
@@ -151,51 +151,6 @@ impl Semaphore {
         self.set_alarm();
     }
 
-    /// Gives up what is left of the current cycle, and says how much that was.
-    pub fn drain(&mut self, now: Instant) -> u32 {
-        self.refresh(now);
-        std::mem::take(&mut self.available)
-    }
-
-    /// From the next cycle on there are so many permissions. Those whose turn cannot come in time any
-    /// more are refused at once.
-    pub fn set_limit(&mut self, now: Instant, limit: u32) {
-        let time = self.refresh(now);
-        self.limit = limit;
-        self.stale = true;
-        self.reckon(time);
-        self.serve();
-        self.set_alarm();
-    }
-
-    /// Later requests wait at most so long.
-    pub fn set_timeout(&mut self, timeout: Duration) {
-        self.timeout = nanos(timeout);
-    }
-
-    /// What is left of the current cycle.
-    pub fn available(&mut self, now: Instant) -> i64 {
-        self.refresh(now);
-        self.available.into()
-    }
-
-    /// How long a newcomer would wait for one permission now.
-    pub fn wait_for_one(&mut self, now: Instant) -> Duration {
-        let time = self.refresh(now);
-        if self.queue.is_empty() && self.available > 0 {
-            return Duration::ZERO;
-        }
-        self.reckon(time);
-        let (turn, _) = self.behind(self.tail(), 1);
-        Duration::from_nanos(self.grid.start(turn).saturating_sub(time))
-    }
-
-    /// The current cycle; the first is 0.
-    pub fn cycle(&mut self, now: Instant) -> u64 {
-        self.refresh(now);
-        self.cycle
-    }
-
     /// Those who have to look again since the last time this was asked.
     pub fn woken(&mut self) -> impl Iterator<Item = u64> + '_ {
         self.woken.drain(..)
@@ -285,5 +240,47 @@ impl Semaphore {
         }
         self.end = self.grid.start(to + 1);
         self.set_alarm();
+    }
+}
+
+impl Limiter for Semaphore {
+    fn drain(&mut self, now: Instant) -> u32 {
+        self.refresh(now);
+        std::mem::take(&mut self.available)
+    }
+
+    /// The current cycle keeps what it has. Those whose turn cannot come in time any more are refused
+    /// at once.
+    fn set_limit(&mut self, now: Instant, limit: u32) {
+        let time = self.refresh(now);
+        self.limit = limit;
+        self.stale = true;
+        self.reckon(time);
+        self.serve();
+        self.set_alarm();
+    }
+
+    fn set_timeout(&mut self, timeout: Duration) {
+        self.timeout = nanos(timeout);
+    }
+
+    fn available(&mut self, now: Instant) -> i64 {
+        self.refresh(now);
+        self.available.into()
+    }
+
+    fn wait_for_one(&mut self, now: Instant) -> Duration {
+        let time = self.refresh(now);
+        if self.queue.is_empty() && self.available > 0 {
+            return Duration::ZERO;
+        }
+        self.reckon(time);
+        let (turn, _) = self.behind(self.tail(), 1);
+        Duration::from_nanos(self.grid.start(turn).saturating_sub(time))
+    }
+
+    fn cycle(&mut self, now: Instant) -> u64 {
+        self.refresh(now);
+        self.cycle
     }
 }

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::RateLimiter;
 use super::future::ResponseFuture;
+use super::{Cost, OnePermission, RateLimiter};
 use crate::deadline::Deadline;
 use crate::error::FromRejected;
 use crate::outcome::{Classify, ResultClassifier};
@@ -17,23 +17,25 @@ use crate::outcome::{Classify, ResultClassifier};
 /// instance go, waits, and then readies a clone, so that no place in the inner service is held while
 /// waiting. Refusals come out of the response future.
 #[derive(Clone, Debug)]
-pub struct RateLimiterService<S, C = ResultClassifier> {
+pub struct RateLimiterService<S, C = ResultClassifier, K = OnePermission> {
     inner: S,
     limiter: RateLimiter,
     classifier: C,
+    cost: K,
 }
 
-impl<S, C> RateLimiterService<S, C> {
-    pub(super) const fn new(inner: S, limiter: RateLimiter, classifier: C) -> Self {
-        Self { inner, limiter, classifier }
+impl<S, C, K> RateLimiterService<S, C, K> {
+    pub(super) const fn new(inner: S, limiter: RateLimiter, classifier: C, cost: K) -> Self {
+        Self { inner, limiter, classifier, cost }
     }
 }
 
-impl<S, Req, C> Service<Req> for RateLimiterService<S, C>
+impl<S, Req, C, K> Service<Req> for RateLimiterService<S, C, K>
 where
     S: Service<Req> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>> + Clone,
+    K: Cost<Req>,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -47,7 +49,11 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let (limiter, classifier) = (self.limiter.clone(), self.classifier.clone());
-        match self.limiter.begin(1, Instant::now(), Deadline::current()) {
+        let begun = match self.cost.cost(&request) {
+            0 => Ok(None),
+            permits => self.limiter.begin(permits, Instant::now(), Deadline::current()),
+        };
+        match begun {
             Ok(None) => ResponseFuture::calling(self.inner.call(request), limiter, classifier),
             Ok(Some(acquire)) => {
                 let service = self.inner.clone();

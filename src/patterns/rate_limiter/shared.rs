@@ -1,6 +1,5 @@
 //! The core behind its lock, and everything that has to happen outside that lock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
@@ -8,9 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::config::{RateLimiterAlgorithm, RateLimiterConfig};
-use super::cycles::{Claim, Cycles};
-use super::semaphore::{Semaphore, Turn};
+use super::config::RateLimiterConfig;
+use super::core::{Ahead, Claim, Core};
+use super::semaphore::Turn;
 use super::state::{Answer, Patience};
 use crate::error::{Reason, Rejected};
 use crate::sync::Lock;
@@ -25,56 +24,24 @@ pub(super) struct Shared {
     core: Lock<Core>,
 }
 
-#[derive(Debug)]
-enum Core {
-    Cycles(Cycles),
-    Semaphore(Queue),
-}
-
-/// A core with a queue, and how to reach those in it.
-#[derive(Debug)]
-struct Queue {
-    core: Semaphore,
-    wakers: BTreeMap<u64, Waker>,
-}
-
-/// What is left to do for a request that was not answered at once.
-#[derive(Debug)]
-pub(super) enum Ahead {
-    /// The permissions are there at this moment.
-    Reserved(Claim, Instant),
-    /// It has this number in the queue.
-    Queued(u64),
-}
-
 /// A rate limiter at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// Permissions that can be had now. Negative: so many of later cycles are taken already.
+    /// Permissions that can be had now. Negative: so many are taken ahead of time already.
     pub available_permissions: i64,
     /// Callers that wait for a permission.
     pub waiting: usize,
     /// How long a request for one permission would have to wait.
     pub wait_for_one: Duration,
-    /// The current cycle, counted from the limiter's creation; the first is 0.
+    /// The current cycle, counted from the limiter's creation; the first is 0. With an algorithm that
+    /// knows no cycles: periods that are over.
     pub cycle: u64,
 }
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, config: RateLimiterConfig) -> Arc<Self> {
-        let now = Instant::now();
-        let RateLimiterConfig { limit_for_period: limit, limit_refresh_period: period, .. } =
-            config;
-        let core = match config.algorithm {
-            RateLimiterAlgorithm::Cycles => {
-                Core::Cycles(Cycles::new(limit, period, config.timeout, now))
-            }
-            RateLimiterAlgorithm::Semaphore => Core::Semaphore(Queue {
-                core: Semaphore::new(limit, period, config.timeout, now),
-                wakers: BTreeMap::new(),
-            }),
-        };
+        let core = Core::new(&config, Instant::now());
         Arc::new(Self {
             name,
             config,
@@ -87,122 +54,60 @@ impl Shared {
     /// Asks for permissions. Nothing is told yet.
     #[inline]
     pub(super) fn ask(&self, now: Instant, permits: u32, patience: Patience) -> Answer<Ahead> {
-        let mut core = self.core.lock();
-        match &mut *core {
-            Core::Cycles(cycles) => match cycles.reserve(now, permits, patience) {
-                Answer::Granted => Answer::Granted,
-                Answer::Wait(claim) => {
-                    let ready = cycles.ready_at(&claim);
-                    Answer::Wait(Ahead::Reserved(claim, ready))
-                }
-                Answer::Refused(wait) => Answer::Refused(wait),
-            },
-            Core::Semaphore(queue) => {
-                let answer = queue.core.acquire(now, permits, patience);
-                let woken = queue.woken();
-                drop(core);
-                wake(woken);
-                match answer {
-                    Answer::Granted => Answer::Granted,
-                    Answer::Wait(id) => Answer::Wait(Ahead::Queued(id)),
-                    Answer::Refused(wait) => Answer::Refused(wait),
-                }
-            }
-        }
+        self.apply(|core| core.ask(now, permits, patience))
     }
 
     pub(super) fn refund(&self, claim: &Claim) {
-        self.apply(Instant::now(), |cycles, now| cycles.refund(now, claim), |_, _| ());
+        self.apply(|core| core.refund(Instant::now(), claim));
     }
 
     /// Asks how somebody in the queue stands; `waker` is for when that changes.
     pub(super) fn turn(&self, id: u64, waker: Waker) -> Turn {
-        let now = Instant::now();
-        let mut core = self.core.lock();
-        let Core::Semaphore(queue) = &mut *core else { return Turn::Granted };
-        let turn = queue.core.poll(now, id);
-        let woken = queue.woken();
-        let old = match turn {
-            Turn::Pending(_) => queue.wakers.insert(id, waker),
-            Turn::Granted | Turn::Refused(_) => queue.wakers.remove(&id),
-        };
-        drop(core);
-        drop(old);
-        wake(woken);
+        let (turn, _old) = self.apply(|core| core.turn(Instant::now(), id, waker));
         turn
     }
 
     pub(super) fn leave(&self, id: u64) {
-        let old = self.apply(
-            Instant::now(),
-            |_, _| None,
-            |queue, now| {
-                queue.core.cancel(now, id);
-                queue.wakers.remove(&id)
-            },
-        );
-        drop(old);
+        let _old = self.apply(|core| core.leave(Instant::now(), id));
     }
 
     pub(super) fn drain(&self) -> u32 {
         let now = Instant::now();
-        let permits = self.apply(now, Cycles::drain, |queue, now| queue.core.drain(now));
+        let permits = self.apply(|core| core.limiter().drain(now));
         self.tell(now, || RateLimiterEvent::Drained { permits });
         permits
     }
 
     pub(super) fn set_limit(&self, limit: u32) {
-        self.apply(
-            Instant::now(),
-            |cycles, now| cycles.set_limit(now, limit),
-            |queue, now| queue.core.set_limit(now, limit),
-        );
+        self.apply(|core| core.limiter().set_limit(Instant::now(), limit));
     }
 
     pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.apply(
-            Instant::now(),
-            |cycles, _| cycles.set_timeout(timeout),
-            |queue, _| queue.core.set_timeout(timeout),
-        );
+        self.apply(|core| core.limiter().set_timeout(timeout));
     }
 
     pub(super) fn metrics(&self) -> Metrics {
         let waiting = self.waiting.load(Ordering::Relaxed);
-        let metrics = |available_permissions, wait_for_one, cycle| Metrics {
-            available_permissions,
-            waiting,
-            wait_for_one,
-            cycle,
-        };
-        self.apply(
-            Instant::now(),
-            |core, now| metrics(core.available(now), core.wait_for(now, 1), core.cycle(now)),
-            |queue, now| {
-                let core = &mut queue.core;
-                metrics(core.available(now), core.wait_for_one(now), core.cycle(now))
-            },
-        )
+        self.apply(|core| {
+            let (now, limiter) = (Instant::now(), core.limiter());
+            Metrics {
+                available_permissions: limiter.available(now),
+                waiting,
+                wait_for_one: limiter.wait_for_one(now),
+                cycle: limiter.cycle(now),
+            }
+        })
     }
 
     /// Uses the core, and wakes outside the lock whoever gained by it.
-    fn apply<R>(
-        &self,
-        now: Instant,
-        cycles: impl FnOnce(&mut Cycles, Instant) -> R,
-        semaphore: impl FnOnce(&mut Queue, Instant) -> R,
-    ) -> R {
+    #[inline]
+    fn apply<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock();
-        match &mut *core {
-            Core::Cycles(core) => cycles(core, now),
-            Core::Semaphore(queue) => {
-                let result = semaphore(queue, now);
-                let woken = queue.woken();
-                drop(core);
-                wake(woken);
-                result
-            }
-        }
+        let result = change(&mut core);
+        let woken = core.woken();
+        drop(core);
+        woken.into_iter().for_each(Waker::wake);
+        result
     }
 
     // ## Telling
@@ -232,14 +137,4 @@ impl Shared {
             self.observers.tell(&self.name, now, EventKind::RateLimiter(event()));
         }
     }
-}
-
-impl Queue {
-    fn woken(&mut self) -> Vec<Waker> {
-        self.core.woken().filter_map(|id| self.wakers.remove(&id)).collect()
-    }
-}
-
-fn wake(woken: Vec<Waker>) {
-    woken.into_iter().for_each(Waker::wake);
 }

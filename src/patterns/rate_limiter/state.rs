@@ -1,4 +1,5 @@
-//! What both kinds of limiter have in common: the grid of cycles, and how a request is answered.
+//! What all algorithms have in common: how a request is answered, what can be done beside asking, and
+//! the grid of cycles.
 
 use std::time::Duration;
 
@@ -24,6 +25,16 @@ pub enum Patience {
     Timeout(Option<Instant>),
 }
 
+impl Patience {
+    /// How long a request may wait that has no deadline.
+    pub(super) const fn longest(self, timeout: u64) -> u64 {
+        match self {
+            Self::None => 0,
+            Self::Timeout(_) => timeout,
+        }
+    }
+}
+
 /// The answer to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer<T> {
@@ -31,8 +42,41 @@ pub enum Answer<T> {
     Granted,
     /// The permissions will be there.
     Wait(T),
-    /// Nothing was taken. The wait would have been so long; nothing if no wait helps.
+    /// Nothing was taken. After so long the same request succeeds if nobody else comes; nothing if it
+    /// never does.
     Refused(Option<Duration>),
+}
+
+impl<T> Answer<T> {
+    #[inline]
+    pub(super) fn map<U>(self, wait: impl FnOnce(T) -> U) -> Answer<U> {
+        match self {
+            Self::Granted => Answer::Granted,
+            Self::Wait(it) => Answer::Wait(wait(it)),
+            Self::Refused(wait) => Answer::Refused(wait),
+        }
+    }
+}
+
+/// What every algorithm can do beside answering requests.
+pub trait Limiter {
+    /// Gives up what could be had now, and says how much that was. Debt stays.
+    fn drain(&mut self, now: Instant) -> u32;
+
+    /// There are so many permissions a period. What is granted or promised already stays so.
+    fn set_limit(&mut self, now: Instant, limit: u32);
+
+    /// Later requests wait at most so long.
+    fn set_timeout(&mut self, timeout: Duration);
+
+    /// What can be had now; if nothing, then minus what is taken ahead of time.
+    fn available(&mut self, now: Instant) -> i64;
+
+    /// How long a request for one permission would wait now.
+    fn wait_for_one(&mut self, now: Instant) -> Duration;
+
+    /// The current cycle; the first is 0.
+    fn cycle(&mut self, now: Instant) -> u64;
 }
 
 /// Divides time into cycles of equal length, beginning with the limiter's creation.

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tokio::time::{Duration, Instant};
 
-use super::{Answer, Patience, Semaphore, Turn};
+use super::{Answer, Limiter, Patience, Semaphore, Turn};
 
 const ANY: Patience = Patience::Timeout(None);
 

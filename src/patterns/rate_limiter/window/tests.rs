@@ -1,0 +1,373 @@
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use tokio::time::{Duration, Instant};
+
+use super::{Answer, Claim, Limiter, Patience, Window};
+
+const ANY: Patience = Patience::Timeout(None);
+
+fn ns(nanos: u64) -> Duration {
+    Duration::from_nanos(nanos)
+}
+
+fn window(limit: u32, period: u64, timeout: u64) -> (Window, Instant) {
+    let start = Instant::now();
+    (Window::new(limit, ns(period), ns(timeout), start), start)
+}
+
+fn claim(answer: Answer<Claim>) -> Claim {
+    match answer {
+        Answer::Wait(claim) => claim,
+        other => panic!("{other:?} is no wait"),
+    }
+}
+
+/// The wait in nanoseconds.
+fn reserve(window: &mut Window, now: Instant, permits: u32) -> Option<u64> {
+    match window.reserve(now, permits, ANY) {
+        Answer::Granted => Some(0),
+        Answer::Wait(claim) => Some((window.ready_at(&claim) - now).as_nanos() as u64),
+        Answer::Refused(_) => None,
+    }
+}
+
+#[test]
+fn the_next_one_waits_until_the_oldest_leaves() {
+    let (mut window, start) = window(3, 10, 100);
+    for at in [0, 4, 7] {
+        assert_eq!(reserve(&mut window, start + ns(at), 1), Some(0));
+    }
+    let now = start + ns(9);
+    let waits: Vec<_> = (0..4).map(|_| reserve(&mut window, now, 1).unwrap()).collect();
+    assert_eq!(waits, [1, 5, 8, 11]);
+    assert_eq!(window.available(now), -4);
+}
+
+#[test]
+fn the_end_of_a_cycle_is_nothing_special() {
+    let (mut window, start) = window(3, 10, 0);
+    assert_eq!(reserve(&mut window, start + ns(9), 3), Some(0));
+    assert_eq!(reserve(&mut window, start + ns(10), 1), None);
+    assert_eq!(reserve(&mut window, start + ns(18), 1), None);
+    assert_eq!(reserve(&mut window, start + ns(19), 3), Some(0));
+}
+
+#[test]
+fn the_permissions_of_a_request_are_used_at_one_moment() {
+    let (mut window, start) = window(3, 10, 100);
+    assert_eq!(reserve(&mut window, start, 1), Some(0));
+    assert_eq!(reserve(&mut window, start + ns(4), 1), Some(0));
+    assert_eq!(reserve(&mut window, start + ns(5), 3), Some(9));
+    assert_eq!(reserve(&mut window, start + ns(5), 1), Some(19), "nobody overtakes");
+    assert_eq!(window.reserve(start, 4, ANY), Answer::Refused(None), "no wait helps");
+}
+
+#[test]
+fn a_new_limit_counts_at_once() {
+    let (mut window, start) = window(4, 10, 100);
+    assert_eq!(reserve(&mut window, start, 3), Some(0));
+    window.set_limit(start, 2);
+    assert_eq!((window.available(start), window.wait_for_one(start)), (0, ns(10)));
+    window.set_limit(start, 5);
+    assert_eq!(window.available(start), 2);
+}
+
+#[test]
+fn draining_fills_the_window_and_keeps_what_is_promised() {
+    let (mut window, start) = window(3, 10, 100);
+    assert_eq!(reserve(&mut window, start, 1), Some(0));
+    assert_eq!(window.drain(start + ns(2)), 2);
+    assert_eq!(window.drain(start + ns(2)), 0);
+    assert_eq!(window.available(start + ns(10)), 1);
+    assert_eq!(reserve(&mut window, start + ns(10), 2), Some(2));
+    assert_eq!(window.drain(start + ns(10)), 0);
+    assert_eq!(window.available(start + ns(10)), -2);
+}
+
+#[test]
+fn the_newest_gives_back_as_if_it_had_never_been() {
+    let (mut window, start) = window(2, 10, 100);
+    assert_eq!(reserve(&mut window, start, 2), Some(0));
+    let claims: Vec<_> = (0..3).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    // The second shares its moment with the first.
+    for older in &claims[1..] {
+        window.refund(start, older);
+    }
+    assert_eq!((window.log.len(), window.holes.len()), (2, 0));
+    assert_eq!(window.available(start), -1);
+    window.refund(start, &claims[0]);
+    assert_eq!((window.log.len(), window.available(start)), (1, 0));
+}
+
+#[test]
+fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
+    let (mut window, start) = window(1, 10, 100);
+    assert_eq!(reserve(&mut window, start, 1), Some(0));
+    let claims: Vec<_> = (0..4).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    window.refund(start, &claims[0]);
+    assert_eq!(window.available(start), -3);
+    assert_eq!(reserve(&mut window, start, 1), Some(10));
+    assert_eq!(reserve(&mut window, start, 1), Some(50));
+    window.refund(start, &claims[1]);
+    window.refund(start, &claims[2]);
+    assert_eq!(window.available(start + ns(20)), 1, "nobody has come for it");
+    assert_eq!(reserve(&mut window, start + ns(20), 1), Some(0));
+    assert_eq!(reserve(&mut window, start + ns(31), 1), Some(29), "the other one is gone");
+    assert!(window.holes.is_empty());
+}
+
+#[test]
+fn it_forgets_what_is_over() {
+    let (mut window, start) = window(1000, 1000, 0);
+    for at in 0..100_000 {
+        assert_eq!(reserve(&mut window, start + ns(at), 1), Some(0));
+        assert!(window.log.len() <= 1000);
+    }
+    assert_eq!(window.log.capacity(), 1000, "and has never grown");
+}
+
+#[test]
+fn a_clock_reading_from_before_the_last_look_changes_nothing() {
+    let (mut window, start) = window(1, 10, 100);
+    assert_eq!(reserve(&mut window, start + ns(5), 1), Some(0));
+    assert_eq!(reserve(&mut window, start + ns(3), 1), Some(12));
+    assert_eq!(window.available(start), -1);
+}
+
+#[test]
+fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
+    let (mut window, start) = window(1, 10, 1000);
+    let until = |at| Patience::Timeout(Some(start + ns(at)));
+    assert_eq!(window.reserve(start, 1, until(0)), Answer::Granted);
+    assert_eq!(window.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
+    claim(window.reserve(start, 1, until(11)));
+}
+
+#[test]
+fn large_and_small_settings_do_not_overflow() {
+    for limit in [1, 50, 1_000_000, u32::MAX] {
+        for period in [1, 500, i64::MAX as u64, u64::MAX] {
+            for timeout in [0, u64::MAX] {
+                let (mut window, start) = window(limit, period, timeout);
+                let mut claims = Vec::new();
+                for at in [0, 1, 1 << 55, 1, 1 << 60, u64::MAX] {
+                    let now = start + ns(at);
+                    for permits in [0, 1, limit, u32::MAX, 1] {
+                        if let Answer::Wait(claim) = window.reserve(now, permits, ANY) {
+                            claims.push(claim);
+                        }
+                        let _ = window.wait_for_one(now);
+                    }
+                    if claims.len() % 2 == 1 {
+                        window.refund(now, &claims.swap_remove(0));
+                    }
+                    window.set_limit(now, limit ^ 1 | 1);
+                    window.set_limit(now, limit);
+                    assert!(window.available(now) <= i64::from(limit));
+                    window.drain(now);
+                }
+            }
+        }
+    }
+}
+
+/// A list of all that was ever granted or promised, and no haste.
+#[derive(Default)]
+struct Model {
+    limit: u64,
+    period: u64,
+    list: Vec<Taken>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    Somebody(usize),
+    Hole,
+    Nobody,
+}
+
+struct Taken {
+    at: u64,
+    permits: u64,
+    whose: Whose,
+}
+
+impl Model {
+    /// What lies in the span that ends then.
+    fn in_span(&self, end: u64) -> u64 {
+        let within = self.list.iter().filter(|taken| taken.whose != Whose::Nobody);
+        let within = within.filter(|taken| taken.at <= end && taken.at + self.period > end);
+        within.map(|taken| taken.permits).sum()
+    }
+
+    fn close_holes(&mut self, time: u64) {
+        let last = self.last();
+        for taken in &mut self.list {
+            // Behind the last promise is no hole but the open future.
+            if taken.whose == Whose::Hole && (taken.at < time || taken.at > last) {
+                taken.whose = Whose::Nobody;
+            }
+        }
+        let merged = self
+            .list
+            .iter()
+            .any(|taken| matches!(taken.whose, Whose::Somebody(_)) && taken.at == last);
+        for taken in &mut self.list {
+            if merged && taken.whose == Whose::Hole && taken.at == last {
+                taken.whose = Whose::Nobody;
+            }
+        }
+    }
+
+    fn last(&self) -> u64 {
+        let taken = self.list.iter().filter(|taken| matches!(taken.whose, Whose::Somebody(_)));
+        taken.map(|taken| taken.at).max().unwrap_or(0)
+    }
+
+    fn holes(&self, at: u64) -> u64 {
+        let holes = self.list.iter().filter(|taken| taken.whose == Whose::Hole && taken.at == at);
+        holes.map(|hole| hole.permits).sum()
+    }
+
+    /// When so many could be used, and is that a hole?
+    fn place(&self, time: u64, permits: u64) -> (u64, bool) {
+        let mut holes: Vec<_> =
+            self.list.iter().filter(|taken| taken.whose == Whose::Hole).map(|it| it.at).collect();
+        holes.sort_unstable();
+        if let Some(&at) = holes.iter().find(|&&at| self.holes(at) >= permits) {
+            return (at, true);
+        }
+        let at = (time.max(self.last())..).find(|&at| self.in_span(at) + permits <= self.limit);
+        (at.unwrap(), false)
+    }
+
+    fn take(&mut self, at: u64, permits: u64, hole: bool, id: usize) {
+        if hole {
+            let left = self.holes(at) - permits;
+            self.list.retain(|taken| taken.whose != Whose::Hole || taken.at != at);
+            if left > 0 {
+                self.list.push(Taken { at, permits: left, whose: Whose::Hole });
+            }
+        }
+        self.list.push(Taken { at, permits, whose: Whose::Somebody(id) });
+    }
+
+    fn available(&self, time: u64) -> i64 {
+        let ahead: u64 = self
+            .list
+            .iter()
+            .filter(|taken| matches!(taken.whose, Whose::Somebody(_)) && taken.at > time)
+            .map(|taken| taken.permits)
+            .sum();
+        let free = if ahead > 0 {
+            self.holes(time)
+        } else {
+            self.limit.saturating_sub(self.in_span(time))
+        };
+        if free > 0 { free as i64 } else { -(ahead as i64) }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Reserve { permits: u32, patient: bool },
+    Refund { which: usize },
+    Advance { by: u64 },
+    Drain,
+    SetLimit { limit: u32 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (prop_oneof![3 => Just(1), 1 => 0_u32..6], any::<bool>())
+            .prop_map(|(permits, patient)| Step::Reserve { permits, patient }),
+        3 => any::<usize>().prop_map(|which| Step::Refund { which }),
+        3 => prop_oneof![3 => 0_u64..15, 1 => 0_u64..60].prop_map(|by| Step::Advance { by }),
+        1 => Just(Step::Drain),
+        1 => (1_u32..6).prop_map(|limit| Step::SetLimit { limit }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(6),
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn no_span_sees_more_than_the_limit(
+        limit in 1_u32..6,
+        period in 1_u64..20,
+        timeout in 0_u64..80,
+        resize in any::<bool>(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let (mut window, start) = window(limit, period, timeout);
+        let mut model = Model { limit: limit.into(), period, list: Vec::new() };
+        let (mut time, mut held) = (0, Vec::new());
+        for (id, step) in steps.into_iter().enumerate() {
+            let now = start + ns(time);
+            model.close_holes(time);
+            match step {
+                Step::Reserve { permits: 0, .. } => {
+                    prop_assert_eq!(window.reserve(now, 0, Patience::None), Answer::Granted);
+                }
+                Step::Reserve { permits, .. } if u64::from(permits) > model.limit => {
+                    prop_assert_eq!(window.reserve(now, permits, ANY), Answer::Refused(None));
+                }
+                Step::Reserve { permits, patient } => {
+                    let (patience, most) = if patient { (ANY, timeout) } else { (Patience::None, 0) };
+                    let (at, hole) = model.place(time, permits.into());
+                    match window.reserve(now, permits, patience) {
+                        Answer::Granted => prop_assert_eq!(at, time),
+                        Answer::Wait(claim) => {
+                            prop_assert_eq!(window.ready_at(&claim), start + ns(at));
+                            held.push((claim, id));
+                        }
+                        Answer::Refused(wait) => {
+                            prop_assert_eq!(wait, Some(ns(at - time)));
+                            prop_assert!(at > time + most);
+                            continue;
+                        }
+                    }
+                    prop_assert!(at <= time + most);
+                    model.take(at, permits.into(), hole, id);
+                }
+                Step::Refund { which } if !held.is_empty() => {
+                    let (claim, id) = held.swap_remove(which % held.len());
+                    window.refund(now, &claim);
+                    let taken = model.list.iter_mut().find(|it| it.whose == Whose::Somebody(id));
+                    let taken = taken.unwrap();
+                    if taken.at > time {
+                        taken.whose = Whose::Hole;
+                    }
+                }
+                Step::Advance { by } => time += by,
+                Step::Drain => {
+                    let free = model.available(time).max(0);
+                    prop_assert_eq!(i64::from(window.drain(now)), free);
+                    if free > 0 {
+                        let hole = model.holes(time) > 0;
+                        model.take(time, free as u64, hole, id);
+                    }
+                }
+                Step::SetLimit { limit } if resize => {
+                    window.set_limit(now, limit);
+                    model.limit = limit.into();
+                }
+                _ => {}
+            }
+            model.close_holes(time);
+            prop_assert_eq!(window.available(start + ns(time)), model.available(time));
+            let (at, _) = model.place(time, 1);
+            prop_assert_eq!(window.wait_for_one(start + ns(time)), ns(at - time));
+        }
+        if !resize {
+            for taken in &model.list {
+                prop_assert!(model.in_span(taken.at) <= limit.into());
+            }
+        }
+    }
+}
