@@ -582,6 +582,17 @@ async fn a_refused_port_refuses() {
 }
 
 #[tokio::test]
+async fn a_server_can_come_up_where_connections_were_refused() {
+    let port = RefusedPort::new();
+    let (url, client) = (port.url("/"), client());
+    let request = || Request::get(&url).body(Full::default()).unwrap();
+    assert!(client.request(request()).await.unwrap_err().is_connect());
+    let server = FaultServer::builder().at(port).start(|_, _| Behaviour::ok("tea"));
+    assert_eq!(server.url("/"), url);
+    assert_eq!(text(client.request(request()).await.unwrap()).await.unwrap(), "tea");
+}
+
+#[tokio::test]
 async fn a_dropped_server_takes_its_connections_along() {
     let server = FaultServer::always(Behaviour::hang());
     let client = client();
