@@ -357,8 +357,9 @@ async fn a_head_request_gets_the_head_alone() {
 
 #[tokio::test]
 async fn a_big_body_comes_whole() {
-    let server = FaultServer::always(Behaviour::big(1_000_000));
+    let server = FaultServer::always(Behaviour::big(1_000_000).with_status(207));
     let response = get(&client(), &server).await.unwrap();
+    assert_eq!(response.status(), 207);
     assert_eq!(response.headers()["content-length"], "1000000");
     assert_eq!(text(response).await.unwrap().len(), 1_000_000);
 }
