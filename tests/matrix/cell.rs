@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use seawall::{
@@ -117,8 +117,9 @@ impl Cell {
 
     fn really_play(self, servers: &Handle) -> (Outcome, Vec<String>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let identity = Identity::local();
-        let server = Arc::new(Server::start(self, servers, &identity));
+        static IDENTITY: LazyLock<Identity> = LazyLock::new(Identity::local);
+        let identity = &*IDENTITY;
+        let server = Arc::new(Server::start(self, servers, identity));
         let steps = Steps::new(self.fault.limits, self.how, server.clone());
         runtime.expect("a runtime for the client").block_on(async {
             let alpn = if self.http2 { Alpn::Http2 } else { Alpn::Http1 };

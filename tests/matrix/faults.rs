@@ -108,7 +108,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "hang before head",
-        limits: limits(700, 10_000),
+        limits: limits(1_500, 10_000),
         behaviour: |_| Behaviour::hang(),
         once: all("whole", 2, 2),
         always: Some(but_grpc("attempt timed out", "DeadlineExceeded: attempt timed out", 3, 3)),
@@ -116,16 +116,16 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "hang in body",
-        limits: limits(1_400, 1_500),
+        limits: limits(2_400, 2_500),
         behaviour: |whole| whole.hang_after(3),
         once: but_grpc("body: deadline exceeded", "DeadlineExceeded: deadline exceeded", 1, 1),
         ..PLAIN
     },
     Fault {
         name: "trickle",
-        limits: limits(700, 10_000),
+        limits: limits(1_500, 10_000),
         // Longer than an attempt may take to its head.
-        behaviour: |whole| whole.trickle(1, Duration::from_millis(150)),
+        behaviour: |whole| whole.trickle(1, Duration::from_millis(320)),
         once: all("whole", 1, 1),
         ..PLAIN
     },

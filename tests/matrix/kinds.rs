@@ -44,9 +44,13 @@ fn one(error: &(dyn StdError + 'static)) -> Option<String> {
         return error.is_incomplete_message().then(|| "broken off".into());
     }
     let error = error.downcast_ref::<std::io::Error>()?;
+    // h2 keeps only the words of the system's errors.
+    let from_system = error.raw_os_error().is_some() || error.to_string().contains("os error");
     Some(match error.kind() {
         ErrorKind::ConnectionRefused => "refused".into(),
         ErrorKind::ConnectionReset => "reset".into(),
+        // A reset, too, to whoever writes before reading.
+        ErrorKind::BrokenPipe if from_system => "reset".into(),
         ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "broken off".into(),
         // A wrapper says what is within it.
         ErrorKind::Other => return None,

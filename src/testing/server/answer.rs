@@ -129,7 +129,7 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Hang])
     }
 
-    /// TCP reset after so many bytes of the body.
+    /// TCP reset after so many bytes of the body, 100 ms later: a reset takes away what the client has not read yet.
     ///
     /// # Panics
     ///
@@ -147,7 +147,7 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Close])
     }
 
-    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body.
+    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body, 100 ms later.
     ///
     /// # Panics
     ///
