@@ -357,8 +357,9 @@ async fn a_head_request_gets_the_head_alone() {
 
 #[tokio::test]
 async fn a_big_body_comes_whole() {
-    let server = FaultServer::always(Behaviour::big(1_000_000));
+    let server = FaultServer::always(Behaviour::big(1_000_000).with_status(207));
     let response = get(&client(), &server).await.unwrap();
+    assert_eq!(response.status(), 207);
     assert_eq!(response.headers()["content-length"], "1000000");
     assert_eq!(text(response).await.unwrap().len(), 1_000_000);
 }
@@ -579,6 +580,17 @@ async fn a_refused_port_refuses() {
     let error = client().request(request).await.unwrap_err();
     assert!(error.is_connect());
     assert_eq!(io_kind(&error), Some(ErrorKind::ConnectionRefused));
+}
+
+#[tokio::test]
+async fn a_server_can_come_up_where_connections_were_refused() {
+    let port = RefusedPort::new();
+    let (url, client) = (port.url("/"), client());
+    let request = || Request::get(&url).body(Full::default()).unwrap();
+    assert!(client.request(request()).await.unwrap_err().is_connect());
+    let server = FaultServer::builder().at(port).start(|_, _| Behaviour::ok("tea"));
+    assert_eq!(server.url("/"), url);
+    assert_eq!(text(client.request(request()).await.unwrap()).await.unwrap(), "tea");
 }
 
 #[tokio::test]

@@ -43,6 +43,16 @@ pub(super) enum Step {
 }
 
 impl Behaviour {
+    /// Another status: `Behaviour::big(1_000).with_status(503)`.
+    ///
+    /// # Panics
+    ///
+    /// If it is no status, or there is no head.
+    pub fn with_status(self, status: u16) -> Self {
+        check_status(status);
+        self.answer(|answer| answer.status = status)
+    }
+
     /// One more header. `content-length` is [`claims_length`](Self::claims_length)'s.
     ///
     /// # Panics
@@ -119,7 +129,7 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Hang])
     }
 
-    /// TCP reset after so many bytes of the body.
+    /// TCP reset after so many bytes of the body, 100 ms later: a reset takes away what the client has not read yet.
     ///
     /// # Panics
     ///
@@ -137,7 +147,7 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Close])
     }
 
-    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body.
+    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body, 100 ms later.
     ///
     /// # Panics
     ///
@@ -215,6 +225,10 @@ impl Answer {
     pub(super) fn resets_stream(&self) -> bool {
         matches!(self.body.last(), Some(Step::ResetStream(_)))
     }
+}
+
+pub(super) fn check_status(status: u16) {
+    assert!((100..=999).contains(&status), "{status} is no status");
 }
 
 fn field(name: &str, value: &str) -> (HeaderName, HeaderValue) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
-use super::answer::{Answer, Framing, Step};
+use super::answer::{Answer, Framing, Step, check_status};
 use super::{Gate, Http2Code};
 
 /// What the server does with one request.
@@ -67,7 +67,7 @@ impl Behaviour {
     ///
     /// If it is no status: below 100 or above 999.
     pub fn status(status: u16) -> Self {
-        assert!((100..=999).contains(&status), "{status} is no status");
+        check_status(status);
         Self::act(Act::Answer(Answer {
             status,
             headers: HeaderMap::new(),

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 use super::accept::{Accepted, Acceptor, OnConnect};
 use super::behaviour::Behaviour;
 use super::connection::{self, Socket};
+use super::refused::RefusedPort;
 use super::shared::{Counts, Seen, Shared};
 use crate::sync::Lock;
 use crate::testing::clock;
@@ -63,6 +64,7 @@ impl FaultServer {
             http2: false,
             scheme: "http",
             acceptor: None,
+            port: None,
             answers_early: false,
             on_connect: Box::new(|_| OnConnect::Serve),
         }
@@ -154,6 +156,7 @@ pub struct Builder {
     http2: bool,
     scheme: &'static str,
     acceptor: Option<Acceptor>,
+    port: Option<RefusedPort>,
     answers_early: bool,
     on_connect: Box<dyn Fn(usize) -> OnConnect + Send + Sync>,
 }
@@ -168,6 +171,12 @@ impl Builder {
     /// The scheme of [`FaultServer::url`]. Default: `http`.
     pub const fn scheme(mut self, scheme: &'static str) -> Self {
         self.scheme = scheme;
+        self
+    }
+
+    /// Comes up where connections were refused so far. Default: on a free port.
+    pub fn at(mut self, port: RefusedPort) -> Self {
+        self.port = Some(port);
         self
     }
 
@@ -204,9 +213,7 @@ impl Builder {
         self,
         script: impl Fn(&Seen, usize) -> Behaviour + Send + Sync + 'static,
     ) -> FaultServer {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        listener.set_nonblocking(true).expect("a socket that does not block");
-        let listener = TcpListener::from_std(listener).expect("a runtime");
+        let listener = self.port.unwrap_or_else(RefusedPort::new).listen();
         let shared = Arc::new(Shared {
             script: Box::new(script),
             on_connect: self.on_connect,

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
-use tokio::net::TcpSocket;
+use tokio::net::{TcpListener, TcpSocket};
 
 /// A port on which every connection is refused for as long as this lives.
+///
+/// A server can [come up](super::Builder::at) there later.
 #[derive(Debug)]
 pub struct RefusedPort {
     // Bound and never listening: nobody else can get the port.
-    _socket: TcpSocket,
+    socket: TcpSocket,
     address: SocketAddr,
 }
 
@@ -24,7 +26,11 @@ impl RefusedPort {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let address = socket.local_addr().expect("bound");
-        Self { _socket: socket, address }
+        Self { socket, address }
+    }
+
+    pub(super) fn listen(self) -> TcpListener {
+        self.socket.listen(1024).expect("a bound port")
     }
 
     /// Where nobody listens.

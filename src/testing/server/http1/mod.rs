@@ -21,8 +21,9 @@ use super::connection::About;
 use super::shared::{Seen, Shared};
 use crate::testing::either::{Either, either};
 
-/// How long the reader has to see what came before a reset.
-pub(super) const BEFORE_RESET: Duration = Duration::from_millis(5);
+/// How long the reader has to see what came before a reset, which takes away what it has not read yet. Long, since it
+/// may share its processors with others.
+pub(super) const BEFORE_RESET: Duration = Duration::from_millis(100);
 
 /// How long a client may go on sending what nobody reads.
 pub(super) const DRAIN: Duration = Duration::from_millis(200);

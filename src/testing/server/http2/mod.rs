@@ -4,6 +4,7 @@ pub(super) mod away;
 
 use std::future::{Future, pending, poll_fn};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
@@ -22,6 +23,9 @@ use super::connection::About;
 use super::http1::{BEFORE_RESET, pause};
 use super::shared::{Seen, Shared};
 use crate::testing::either::{Either, either};
+
+/// How long the connection has to send what its streams have given it, before it closes.
+const FLUSH: Duration = Duration::from_millis(5);
 
 /// What a stream wants done to the whole connection.
 enum Order {
@@ -85,7 +89,7 @@ impl Stream {
                 After::Keep => {}
                 After::Announce => self.order(Order::Drain),
                 After::Close(idle) => {
-                    sleep(idle.max(BEFORE_RESET)).await;
+                    sleep(idle.max(FLUSH)).await;
                     self.order(Order::Close);
                 }
             }
@@ -167,10 +171,13 @@ impl Stream {
                     stream.send_reset(reason(*code));
                     return Ok(());
                 }
-                Step::Reset | Step::Close => {
+                Step::Reset => {
                     watch(&mut stream, sleep(BEFORE_RESET)).await?;
-                    let resets = matches!(step, Step::Reset);
-                    return self.end(if resets { Order::Reset } else { Order::Close }).await;
+                    return self.end(Order::Reset).await;
+                }
+                Step::Close => {
+                    watch(&mut stream, sleep(FLUSH)).await?;
+                    return self.end(Order::Close).await;
                 }
             }
         }
