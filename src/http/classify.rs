@@ -86,14 +86,33 @@ where
     }
 }
 
+/// With any error, since what stands over reqwest may have one of its own.
 #[cfg(feature = "reqwest")]
-impl<F: Fn(StatusCode) -> bool> Classify<Result<reqwest::Response, Error<reqwest::Error>>>
-    for HttpClassifier<F>
+impl<F, E> Classify<Result<reqwest::Response, Error<E>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+    E: StdError + 'static,
 {
-    fn classify(&self, result: &Result<reqwest::Response, Error<reqwest::Error>>) -> Verdict {
+    fn classify(&self, result: &Result<reqwest::Response, Error<E>>) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
             Err(error) => kind::judge_error(error.as_rejected(), error),
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl<F> Classify<Result<reqwest::Response, Box<dyn StdError + Send + Sync>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+{
+    fn classify(
+        &self,
+        result: &Result<reqwest::Response, Box<dyn StdError + Send + Sync>>,
+    ) -> Verdict {
+        match result {
+            Ok(response) => self.judge_head(response.status(), response.headers()),
+            Err(error) => kind::judge_error(error.as_rejected(), &**error),
         }
     }
 }
