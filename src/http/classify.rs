@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use http::{HeaderMap, Response, StatusCode};
 
 use super::{kind, retry_after};
-use crate::error::{Error, FromRejected};
+use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Cause, Classify, Verdict};
 
 /// Judges HTTP responses and the errors of HTTP clients.
@@ -49,7 +49,8 @@ impl<F> HttpClassifier<F> {
 }
 
 impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
-    pub(crate) fn judge_head(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
+    /// The verdict on a response with this head, for classifiers of your own that stand on this one.
+    pub fn judge_head(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
         if !(self.is_failure)(status) {
             return Verdict::success();
         }
@@ -58,6 +59,32 @@ impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
         Verdict::failure(Cause::Status(status.as_u16()))
             .with_retry_after(if asks { retry_after(headers) } else { None })
             .with_drain(status == StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The verdict on an error of the client's, or on one that has the client's among its sources.
+    ///
+    /// Hand over the client's own error where a wrapper hides it: an enum whose variants are `transparent` leaves
+    /// it out of the chain of sources.
+    ///
+    /// ```
+    /// use seawall::http::HttpClassifier;
+    /// use seawall::{Cause, Error, Verdict};
+    ///
+    /// #[derive(Debug)]
+    /// enum Failed { Client(std::io::Error), Unsigned }
+    ///
+    /// let http = HttpClassifier::default();
+    /// let classifier = move |result: &Result<http::Response<()>, Error<Failed>>| match result {
+    ///     Ok(response) => http.judge_head(response.status(), response.headers()),
+    ///     Err(Error::Service(Failed::Client(error))) => http.judge_error(error),
+    ///     Err(_) => Verdict::ignored(Cause::Other),
+    /// };
+    /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    /// assert_eq!(classifier(&Err(Error::Service(Failed::Client(refused)))).cause(), Some(Cause::Connect));
+    /// assert!(!classifier(&Err(Error::Service(Failed::Unsigned))).is_failure());
+    /// ```
+    pub fn judge_error(&self, error: &(dyn StdError + 'static)) -> Verdict {
+        kind::judge_error(Rejected::find(error), error)
     }
 }
 
@@ -86,14 +113,33 @@ where
     }
 }
 
+/// With any error, since what stands over reqwest may have one of its own.
 #[cfg(feature = "reqwest")]
-impl<F: Fn(StatusCode) -> bool> Classify<Result<reqwest::Response, Error<reqwest::Error>>>
-    for HttpClassifier<F>
+impl<F, E> Classify<Result<reqwest::Response, Error<E>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+    E: StdError + 'static,
 {
-    fn classify(&self, result: &Result<reqwest::Response, Error<reqwest::Error>>) -> Verdict {
+    fn classify(&self, result: &Result<reqwest::Response, Error<E>>) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
             Err(error) => kind::judge_error(error.as_rejected(), error),
+        }
+    }
+}
+
+#[cfg(feature = "reqwest")]
+impl<F> Classify<Result<reqwest::Response, Box<dyn StdError + Send + Sync>>> for HttpClassifier<F>
+where
+    F: Fn(StatusCode) -> bool,
+{
+    fn classify(
+        &self,
+        result: &Result<reqwest::Response, Box<dyn StdError + Send + Sync>>,
+    ) -> Verdict {
+        match result {
+            Ok(response) => self.judge_head(response.status(), response.headers()),
+            Err(error) => kind::judge_error(error.as_rejected(), &**error),
         }
     }
 }

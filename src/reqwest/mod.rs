@@ -18,7 +18,7 @@
 //!
 //! | with reqwest | with seawall |
 //! |---|---|
-//! | `fn f() -> Result<T, reqwest::Error>` | `fn f() -> Result<T, seawall::reqwest::Error>`; `?` takes both |
+//! | `fn f() -> Result<T, reqwest::Error>` | `fn f() -> Result<T, seawall::reqwest::Error>`; `?` takes both. Where the signature is not yours leave it: `?` turns the one into the other, and [`Rejected::find`](crate::Rejected::find) finds what seawall said |
 //! | `e.is_timeout()` | `e.is_timeout()` for the deadline and the attempt's limit; `e.service().is_some_and(\|e\| e.is_timeout())` for reqwest's own (`read_timeout`) |
 //! | `e.is_connect()`, `e.status()`, … | the same on `e.service()` |
 //! | `"{e}"` | `"{e:#}"`: the plain form only says what kind of error it is |
@@ -82,6 +82,7 @@
 mod builder;
 mod client;
 mod ends;
+mod error;
 mod overrides;
 mod replay;
 mod request;
@@ -103,13 +104,6 @@ pub use client::{Client, ResponseFuture};
 pub use replay::{RequestKit, RequestReplay};
 pub use request::RequestBuilder;
 pub use through::{SendThrough, Through};
-
-// For `?` in functions that return [`Error`]: bodies and `error_for_status` fail with reqwest's own.
-impl From<::reqwest::Error> for Error {
-    fn from(error: ::reqwest::Error) -> Self {
-        Self::Service(error)
-    }
-}
 
 /// What a call fails with: what seawall has to say, or reqwest's own error.
 pub type Error = crate::Error<::reqwest::Error>;
