@@ -116,7 +116,7 @@ async fn a_connection_that_goes_away_before_it_takes_the_call_on_is_replaced() {
     let server = FaultServer::builder()
         .http2()
         .on_connect(|n| match n {
-            0 => OnConnect::GoAway(h2::Reason::NO_ERROR),
+            0 => OnConnect::GoAway(Http2Code::NO_ERROR),
             _ => OnConnect::Serve,
         })
         .start(|_, _| message("0"));

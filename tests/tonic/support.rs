@@ -11,7 +11,9 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tower::Layer;
 
-pub(crate) use crate::faults::{Behaviour, FaultServer, sequence};
+pub(crate) use crate::faults::{
+    Behaviour, FaultServer, Http2Code, OnConnect, RefusedPort, sequence,
+};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
@@ -20,6 +22,7 @@ pub(crate) type Builder = PipelineBuilder<
     seawall::tonic::GrpcClassifier,
     seawall::tonic::AtTrailers,
     seawall::tonic::GrpcReplay,
+    seawall::OnePermission,
     seawall::tonic::ChannelLayer,
 >;
 
