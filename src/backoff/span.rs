@@ -53,3 +53,16 @@ pub(super) fn between(from: Duration, to: Duration, fraction: f64) -> Duration {
 pub(super) fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_upper_end_is_not_reached_though_a_float_rounds_up() {
+        let (least, most) = (Duration::from_secs(1), Duration::from_secs(1 << 40));
+        let fraction = 1.0 - f64::EPSILON / 2.0;
+        assert!(between(least, most, fraction) < most);
+        assert_eq!(between(most, least, fraction), most, "nothing between");
+    }
+}
