@@ -58,7 +58,8 @@ fn hyper(http2: bool) -> Client<hyper_util::client::legacy::connect::HttpConnect
 fn reqwest(http2: bool, pipeline: &HttpPipeline) -> seawall::reqwest::Client {
     support::install_provider();
     let client = seawall::reqwest::Client::builder().no_proxy().pipeline(pipeline.clone());
-    let client = if http2 { client.with(|it| it.http2_prior_knowledge()) } else { client };
+    let client =
+        if http2 { client.with(reqwest::ClientBuilder::http2_prior_knowledge) } else { client };
     client.build().unwrap()
 }
 
