@@ -9,7 +9,7 @@ use crate::outcome::Verdict;
 /// than the request. Not being able to send a request again is no error: it is then sent once.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot send a request of type `{Req}` again",
-    note = "`CloneRequest` needs `{Req}: Clone`; `HttpReplay` needs an `http::Request` whose body is `Clone`; for a `reqwest::Request` there is `seawall::reqwest::RequestReplay`",
+    note = "`CloneRequest` needs `{Req}: Clone`; `HttpReplay` needs an `http::Request` whose body is `Clone`, `BufferedReplay` one of any body; for a `reqwest::Request` there is `seawall::reqwest::RequestReplay`",
     note = "`.replay(NoReplay)` fits every request and makes exactly one attempt"
 )]
 pub trait Replay<Req> {

@@ -86,7 +86,8 @@ impl RequestBuilder {
         self.with(|request| request.bearer_auth(token))
     }
 
-    /// The body. One that is in memory can be sent again, a stream cannot.
+    /// The body. One that is in memory can be sent again, and so can a stream of up to
+    /// [64 KiB](crate::http::HttpReplay::body_limit); a larger stream is sent once.
     pub fn body<T: Into<Body>>(self, body: T) -> Self {
         self.with(|request| request.body(body))
     }

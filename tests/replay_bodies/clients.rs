@@ -192,7 +192,8 @@ fn over_reqwest(http2: bool, limit: usize) -> seawall::reqwest::Client {
         .retry(RetryConfig::safe().max_attempts(3).backoff(Backoff::fixed(MS)))
         .replay(HttpReplay::default().body_limit(limit));
     let client = seawall::reqwest::Client::builder().no_proxy().pipeline(pipeline.build().unwrap());
-    let client = if http2 { client.with(|it| it.http2_prior_knowledge()) } else { client };
+    let client =
+        if http2 { client.with(reqwest::ClientBuilder::http2_prior_knowledge) } else { client };
     client.build().unwrap()
 }
 
