@@ -130,3 +130,22 @@ fn counters_add_up(breaker: &CircuitBreaker) {
         u64::from(4 * EACH)
     );
 }
+
+#[test]
+fn no_success_is_lost_while_others_look() {
+    const EACH: u32 = 20_000;
+    let breaker = CircuitBreaker::with_defaults("inventory");
+    let running = AtomicU32::new(2);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                (0..EACH).for_each(|_| ok(&breaker));
+                running.fetch_sub(1, Ordering::Release);
+            });
+        }
+        while running.load(Ordering::Acquire) > 0 {
+            let _ = breaker.counters();
+        }
+    });
+    assert_eq!(breaker.counters().successful, u64::from(2 * EACH));
+}

@@ -165,3 +165,61 @@ fn nanos(zero: Instant, moment: Instant) -> Option<u64> {
     let seconds = span.as_secs().checked_mul(1_000_000_000)?;
     seconds.checked_add(span.subsec_nanos().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOSED: Shown =
+        Shown { generation: 7, passes: true, is_timed: true, tallies: true, refuses_until: None };
+
+    fn gate(shown: Shown) -> Gate {
+        let gate = Gate::new(Instant::now());
+        gate.show(shown);
+        gate
+    }
+
+    #[test]
+    fn a_gate_counts_for_its_own_state_only() {
+        let gate = gate(CLOSED);
+        assert!(gate.count_success(7) && gate.count_success(7));
+        assert!(!gate.count_success(6) && !gate.count_success(8));
+        assert_eq!(gate.count_refusal(gate.created), None);
+        assert_eq!(gate.close(), Some(Tally::Successes(2)));
+    }
+
+    #[test]
+    fn a_closed_gate_counts_nothing_and_says_the_rest() {
+        let gate = gate(CLOSED);
+        assert_eq!(gate.close(), Some(Tally::Successes(0)));
+        assert!(!gate.count_success(7));
+        assert_eq!(gate.close(), None);
+        let sight = gate.look();
+        assert!(sight.passes_as(7) && !sight.passes_as(6) && sight.is_timed());
+    }
+
+    #[test]
+    fn a_full_count_is_left_to_the_core() {
+        let gate = gate(CLOSED);
+        gate.word.fetch_or(COUNT - 1, Ordering::Relaxed);
+        assert!(gate.count_success(7));
+        assert!(!gate.count_success(7));
+        assert_eq!(gate.close(), Some(Tally::Successes(COUNT as u32)));
+        assert_eq!(gate.look().generation(), 7);
+    }
+
+    #[test]
+    fn refusals_are_counted_before_the_last_moment() {
+        let nano = Duration::from_nanos(1);
+        let start = Instant::now();
+        let gate = Gate::new(start);
+        let until = Some(start + nano * 2);
+        gate.show(Shown { passes: false, tallies: false, refuses_until: until, ..CLOSED });
+        assert_eq!(gate.count_refusal(start), Some(nano * 3));
+        assert_eq!(gate.count_refusal(start + nano), Some(nano * 2));
+        assert_eq!(gate.count_refusal(start + nano * 2), None);
+        assert!(!gate.count_success(7));
+        assert_eq!(gate.close(), Some(Tally::Refusals(2)));
+        assert_eq!(gate.count_refusal(start), None);
+    }
+}
