@@ -66,8 +66,7 @@ impl Gate {
     /// Counts a success in time, if that is all there is to do.
     #[inline]
     pub(super) fn count_success(&self, generation: u64) -> bool {
-        let none = generation << GENERATION_SHIFT | PASS | TALLY;
-        self.count(|word| (none..none | COUNT).contains(&(word & !TIMED)))
+        self.count(|sight| sight.passes_as(generation))
     }
 
     /// Counts a refusal, if that is all there is to do. Says how long the circuit stays open.
@@ -75,19 +74,19 @@ impl Gate {
     pub(super) fn count_refusal(&self, now: Instant) -> Option<Duration> {
         let mut left = 0;
         let now = nanos(self.created, now)?;
-        let counted = self.count(|word| {
+        let counted = self.count(|sight| {
             left = self.until.load(Ordering::Relaxed).saturating_sub(now);
-            left > 0 && word & (PASS | TALLY) == TALLY && word & COUNT < COUNT
+            left > 0 && !sight.passes()
         });
         // The wait is over only after its last moment.
         counted.then(|| Duration::from_nanos(left + 1))
     }
 
-    /// One more, if a word allows it, which has room for one.
+    /// One more, if calls are counted here, there is room for one, and the caller agrees.
     #[inline]
-    fn count(&self, mut may: impl FnMut(u64) -> bool) -> bool {
+    fn count(&self, mut agrees: impl FnMut(Sight) -> bool) -> bool {
         let mut word = self.word.load(Ordering::Acquire);
-        while may(word) {
+        while word & TALLY != 0 && word & COUNT != COUNT && agrees(Sight(word)) {
             let one_more = self.word.compare_exchange_weak(
                 word,
                 word + 1,
