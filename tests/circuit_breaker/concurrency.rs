@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use seawall::patterns::circuit_breaker::State;
-use seawall::{Cause, SlidingWindow};
+use seawall::{
+    Cause, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder, SlidingWindow,
+};
 
 use crate::support::*;
 
@@ -69,21 +71,34 @@ fn racing_callers_of_a_half_open_circuit_get_no_trial_too_many() {
     }
 }
 
-/// States fly about; every permission and every refusal must still be counted exactly once.
 #[test]
 fn counters_add_up_while_states_change_under_running_calls() {
+    let (breaker, _log) = breaker(restless);
+    counters_add_up(&breaker);
+}
+
+/// Nobody listens, so that calls are counted without a lock where that is enough.
+#[test]
+fn counters_add_up_while_states_change_under_running_calls_and_nobody_listens() {
+    let config = restless(CircuitBreakerConfig::builder()).build().unwrap();
+    counters_add_up(&CircuitBreaker::new("inventory", config));
+}
+
+fn restless(builder: CircuitBreakerConfigBuilder) -> CircuitBreakerConfigBuilder {
+    builder
+        .sliding_window(SlidingWindow::Count(20))
+        .minimum_number_of_calls(5)
+        .permitted_calls_in_half_open(3)
+        .wait_duration_in_open_state(ms(1))
+}
+
+/// States fly about; every permission and every refusal must still be counted exactly once.
+fn counters_add_up(breaker: &CircuitBreaker) {
     const EACH: u32 = 3000;
-    let (breaker, _) = breaker(|builder| {
-        builder
-            .sliding_window(SlidingWindow::Count(20))
-            .minimum_number_of_calls(5)
-            .permitted_calls_in_half_open(3)
-            .wait_duration_in_open_state(ms(1))
-    });
     let admitted = AtomicU32::new(0);
     thread::scope(|scope| {
         for seed in 0..4_u32 {
-            let (breaker, admitted) = (&breaker, &admitted);
+            let admitted = &admitted;
             scope.spawn(move || {
                 for turn in 0..EACH {
                     let dice = (turn ^ seed).wrapping_mul(2_654_435_761) >> 16;
@@ -114,4 +129,23 @@ fn counters_add_up_while_states_change_under_running_calls() {
         all.successful + all.failed + all.ignored + all.cancelled + all.not_permitted,
         u64::from(4 * EACH)
     );
+}
+
+#[test]
+fn no_success_is_lost_while_others_look() {
+    const EACH: u32 = 20_000;
+    let breaker = CircuitBreaker::with_defaults("inventory");
+    let running = AtomicU32::new(2);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                (0..EACH).for_each(|_| ok(&breaker));
+                running.fetch_sub(1, Ordering::Release);
+            });
+        }
+        while running.load(Ordering::Acquire) > 0 {
+            let _ = breaker.counters();
+        }
+    });
+    assert_eq!(breaker.counters().successful, u64::from(2 * EACH));
 }

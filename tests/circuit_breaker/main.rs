@@ -13,4 +13,5 @@ mod outcomes;
 mod regressions;
 mod support;
 mod thresholds;
+mod unobserved;
 mod windows;

@@ -57,9 +57,16 @@ where
             StateProj::Admitted { call, permit, classifier, ends } => {
                 let result = ready!(call.poll(cx));
                 let verdict = judge(classifier, &result);
-                let over = result.as_ref().map_or(true, |response| ends.is_over(response));
-                let pending = permit.judge_head(&verdict, over);
-                Poll::Ready(result.map(|response| ends.attach(response, pending)))
+                Poll::Ready(match result {
+                    Ok(response) => {
+                        let pending = permit.judge_head(&verdict, ends.is_over(&response));
+                        Ok(ends.attach(response, pending))
+                    }
+                    Err(error) => {
+                        permit.settle(&verdict);
+                        Err(error)
+                    }
+                })
             }
             StateProj::Refused { rejected } => {
                 let rejected = rejected.take().expect("polled again after completion");

@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor};
-use super::shared::{Shared, Ticket};
+use super::shared::{Locked, Shared, Ticket};
 use super::state::Core;
 use super::view::{Counters, Metrics, State};
 use crate::ends::Guard;
@@ -165,9 +165,11 @@ impl CircuitBreaker {
     /// Tells `observer` whatever this breaker does from now on.
     pub fn observe(&self, observer: impl Observer) {
         self.shared.observers.add(Arc::new(observer));
+        // From here on nothing is only counted.
+        drop(self.shared.lock());
     }
 
-    fn core(&self) -> MutexGuard<'_, Core> {
+    fn core(&self) -> Locked<'_> {
         self.shared.settled(Instant::now())
     }
 
@@ -310,23 +312,37 @@ impl Permit {
     /// The call ended so.
     #[inline]
     pub fn record(mut self, verdict: &Verdict) {
-        let Some(shared) = &self.shared else { return };
-        let now = shared.now_for(&self.ticket);
-        self.finish(verdict, now, self.ticket.elapsed(now));
+        self.settle(verdict);
     }
 
     /// The call ended so, after so much time by the caller's own measure.
     pub fn record_elapsed(mut self, verdict: &Verdict, elapsed: Duration) {
-        self.finish(verdict, Some(Instant::now()), elapsed);
+        self.finish(verdict, Instant::now(), elapsed);
     }
 
     #[inline]
-    fn finish(&mut self, verdict: &Verdict, now: Option<Instant>, elapsed: Duration) {
+    pub(super) fn settle(&mut self, verdict: &Verdict) {
+        let Some(shared) = &self.shared else { return };
+        let counted =
+            if verdict.is_success() { shared.count_success(&self.ticket) } else { Err(None) };
+        match counted {
+            Ok(()) => self.shared = None,
+            Err(now) => self.settle_in_full(*verdict, now),
+        }
+    }
+
+    #[cold]
+    fn settle_in_full(&mut self, verdict: Verdict, now: Option<Instant>) {
+        let now = now.unwrap_or_else(Instant::now);
+        self.finish(&verdict, now, self.ticket.elapsed(now));
+    }
+
+    fn finish(&mut self, verdict: &Verdict, now: Instant, elapsed: Duration) {
         let Some(shared) = &self.shared else { return };
         // The user's function comes first: if it panics, the permit is still whole and is released.
         let open = shared.transition_on_result(verdict);
         if let Some(shared) = self.shared.take() {
-            shared.record(&self.ticket, verdict, now, elapsed, open);
+            shared.record(self.ticket.generation, verdict, now, elapsed, open);
         }
     }
 
@@ -334,16 +350,19 @@ impl Permit {
     /// its body may still fail it. The permit is used up by that, and judges nothing a second time.
     #[inline]
     pub(crate) fn judge_head(&mut self, verdict: &Verdict, over: bool) -> Option<Pending> {
-        let now = self.shared.as_ref()?.now_for(&self.ticket);
-        let elapsed = self.ticket.elapsed(now);
-        if !over {
-            let waits = |shared: &mut Arc<Shared>| shared.waits_for_body(&self.ticket, verdict);
-            if let Some(shared) = self.shared.take_if(waits) {
-                return Some(Pending { shared: Some(shared), ticket: self.ticket, elapsed });
-            }
+        if !over && let Some(pending) = self.wait_for_body(verdict) {
+            return Some(pending);
         }
-        self.finish(verdict, now, elapsed);
+        self.settle(verdict);
         None
+    }
+
+    fn wait_for_body(&mut self, verdict: &Verdict) -> Option<Pending> {
+        let waits = |shared: &mut Arc<Shared>| shared.waits_for_body(&self.ticket, verdict);
+        let shared = self.shared.take_if(waits)?;
+        let timed = self.ticket.is_timed();
+        let elapsed = if timed { self.ticket.elapsed(Instant::now()) } else { Duration::ZERO };
+        Some(Pending { shared: Some(shared), generation: self.ticket.generation, elapsed })
     }
 }
 
@@ -351,7 +370,7 @@ impl Drop for Permit {
     #[inline]
     fn drop(&mut self) {
         if let Some(shared) = self.shared.take() {
-            shared.cancel(&self.ticket);
+            Shared::cancel(shared, &self.ticket);
         }
     }
 }
@@ -360,27 +379,23 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub struct Pending {
     shared: Option<Arc<Shared>>,
-    ticket: Ticket,
+    generation: u64,
     elapsed: Duration,
 }
 
 impl Guard for Pending {
     fn fail(mut self, cause: Cause) {
-        self.finish(&Verdict::failure(cause));
-    }
-}
-
-impl Pending {
-    fn finish(&mut self, verdict: &Verdict) {
         if let Some(shared) = self.shared.take() {
-            let now = shared.now_for(&self.ticket);
-            shared.record(&self.ticket, verdict, now, self.elapsed, None);
+            let verdict = Verdict::failure(cause);
+            shared.record(self.generation, &verdict, Instant::now(), self.elapsed, None);
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.finish(&Verdict::success());
+        if let Some(shared) = self.shared.take() {
+            shared.record_success(self.generation, self.elapsed);
+        }
     }
 }

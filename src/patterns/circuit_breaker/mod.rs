@@ -73,6 +73,7 @@
 mod config;
 mod driver;
 pub mod future;
+mod gate;
 mod handle;
 mod layer;
 mod service;

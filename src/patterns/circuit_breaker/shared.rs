@@ -1,8 +1,8 @@
 //! The core behind its lock, and everything that has to happen outside that lock.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor, SliceAlignment, SlidingWindow};
 use super::driver::Driver;
+use super::gate::{Gate, Shown, Tally};
 use super::state::{Core, Ending, Refusal, WaitWanted};
 use super::view::State;
 use super::window::Slices;
@@ -29,29 +30,71 @@ pub(crate) struct Shared {
     core: Lock<Core>,
     /// What the open wait's formula remembers from opening to opening.
     waits: Lock<Waits>,
-    /// The generation, and in the lowest bit whether it lets all calls pass: a closed circuit is asked
-    /// without a lock.
-    gate: AtomicU64,
-    timed: bool,
+    gate: Gate,
     pub(super) driver: Driver,
 }
 
 /// What a call needs to report back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ticket {
-    generation: u64,
+    pub(super) generation: u64,
     /// Nothing where no duration matters.
     started: Option<Instant>,
+    /// Known at the start only: the call may be given up anywhere.
     deadline: Option<Deadline>,
 }
 
 impl Ticket {
+    /// Does the call's duration matter?
     #[inline]
-    pub(crate) fn elapsed(&self, now: Option<Instant>) -> Duration {
-        match (self.started, now) {
-            (Some(started), Some(now)) => now.saturating_duration_since(started),
-            _ => Duration::ZERO,
-        }
+    pub(super) const fn is_timed(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// How long the call has run; nothing where no duration matters.
+    pub(super) fn elapsed(&self, now: Instant) -> Duration {
+        self.started.map_or(Duration::ZERO, |started| now.saturating_duration_since(started))
+    }
+
+    /// Is that at most `most`? Spares the subtraction, which costs twice as much.
+    #[inline]
+    fn elapsed_at_most(&self, most: Duration, now: Instant) -> bool {
+        let end = self.started.and_then(|started| started.checked_add(most));
+        end.is_none_or(|end| now <= end)
+    }
+}
+
+/// The core, locked, with everything credited that was counted at the gate. Let go, it has the gate
+/// say what it now would answer.
+pub(super) struct Locked<'a> {
+    core: MutexGuard<'a, Core>,
+    shared: &'a Shared,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.core
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let observed = self.shared.observers.any();
+        self.shared.gate.show(Shown {
+            generation: self.core.generation(),
+            passes: self.core.lets_all_pass(),
+            is_timed: observed || self.shared.config.is_timed(),
+            tallies: !observed && self.core.tallies_successes(),
+            refuses_until: if observed { None } else { self.core.refuses_until() },
+        });
     }
 }
 
@@ -67,10 +110,9 @@ impl Shared {
         let shared = Arc::new(Self {
             name,
             random: config.random.clone().unwrap_or_default(),
-            gate: AtomicU64::new(gate(&core)),
+            gate: Gate::new(now),
             core: Lock::new(core),
             waits: Lock::new(Waits::default()),
-            timed: config.is_timed(),
             config,
             observers: Observers::default(),
             driver: Driver::default(),
@@ -79,15 +121,24 @@ impl Shared {
         shared
     }
 
+    pub(super) fn lock(&self) -> Locked<'_> {
+        let mut core = self.core.lock();
+        match self.gate.close() {
+            Some(Tally::Successes(count)) => core.credit_successes(count),
+            Some(Tally::Refusals(count)) => core.credit_refusals(count),
+            None => {}
+        }
+        Locked { core, shared: self }
+    }
+
     /// The core with all timers fired that are due, and with the open wait asked for.
-    pub(super) fn settled(self: &Arc<Self>, now: Instant) -> MutexGuard<'_, Core> {
+    pub(super) fn settled(self: &Arc<Self>, now: Instant) -> Locked<'_> {
         let mut watched = false;
         loop {
             let mut out = self.observers.outbox();
-            let mut core = self.core.lock();
+            let mut core = self.lock();
             core.tick(now, &mut out);
             let wanted = core.wanted();
-            self.gate.store(gate(&core), Ordering::Release);
             let done = out.is_empty() && wanted.is_none();
             if done && (watched || core.due().is_none() || self.driver.runs()) {
                 return core;
@@ -105,22 +156,13 @@ impl Shared {
     }
 
     /// Changes the core, and then does outside the lock what that gives rise to.
-    #[inline]
     pub(super) fn apply<R>(
         self: &Arc<Self>,
         now: Instant,
         change: impl FnOnce(&mut Core, Instant, &mut Outbox<CircuitBreakerEvent>) -> R,
     ) -> R {
-        self.apply_to(self.core.lock(), now, change)
-    }
-
-    fn apply_to<'a, R>(
-        self: &'a Arc<Self>,
-        mut core: MutexGuard<'a, Core>,
-        now: Instant,
-        change: impl FnOnce(&mut Core, Instant, &mut Outbox<CircuitBreakerEvent>) -> R,
-    ) -> R {
         let mut out = self.observers.outbox();
+        let mut core = self.lock();
         if core.due().is_some_and(|due| due <= now) {
             drop(core);
             core = self.settled(now);
@@ -128,9 +170,6 @@ impl Shared {
         let before = core.generation();
         let result = change(&mut core, now, &mut out);
         let moved = core.generation() != before;
-        if moved {
-            self.gate.store(gate(&core), Ordering::Release);
-        }
         let timed = core.due().is_some();
         drop(core);
         if moved || timed || !out.is_empty() {
@@ -147,7 +186,7 @@ impl Shared {
             self.driver.wake();
         } else {
             // The timer may have been set outside any runtime, or in one that is gone.
-            let timed = self.core.lock().due().is_some();
+            let timed = self.lock().due().is_some();
             if timed {
                 self.driver.ensure(self);
             }
@@ -169,7 +208,7 @@ impl Shared {
         // A circuit whose wait cannot be had must still come back by itself.
         let wait = catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Duration::from_secs(60));
         *self.waits.lock() = waits;
-        self.core.lock().set_wait(wanted.generation, wait);
+        self.lock().set_wait(wanted.generation, wait);
     }
 
     fn send(&self, out: Outbox<CircuitBreakerEvent>) {
@@ -184,27 +223,38 @@ impl Shared {
         self: &Arc<Self>,
         clock: impl FnOnce() -> Instant,
     ) -> Result<Ticket, Rejected> {
-        let gate = self.gate.load(Ordering::Acquire);
-        let timed = self.timed || self.observers.any();
-        let (generation, started) = if gate & 1 == 1 {
-            (gate >> 1, timed.then(clock))
+        let sight = self.gate.look();
+        let (generation, started) = if sight.passes() {
+            (sight.generation(), sight.is_timed().then(clock))
         } else {
             let now = clock();
-            (self.ask(now)?, timed.then_some(now))
+            (self.ask(now)?, sight.is_timed().then_some(now))
         };
         Ok(Ticket { generation, started, deadline: Deadline::current() })
     }
 
     #[cold]
     fn ask(self: &Arc<Self>, now: Instant) -> Result<u64, Rejected> {
+        match self.gate.count_refusal(now) {
+            Some(left) => Err(self.refusal(Reason::CircuitOpen, Some(left))),
+            None => self.ask_core(now),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_core(self: &Arc<Self>, now: Instant) -> Result<u64, Rejected> {
         self.apply(now, Core::try_acquire).map_err(|Refusal { state, retry_after }| {
             let reason = match state {
                 State::HalfOpen => Reason::CircuitHalfOpen,
                 State::ForcedOpen => Reason::CircuitForcedOpen,
                 _ => Reason::CircuitOpen,
             };
-            Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
+            self.refusal(reason, retry_after)
         })
+    }
+
+    fn refusal(&self, reason: Reason, retry_after: Option<Duration>) -> Rejected {
+        Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
     }
 
     /// What the user's function makes of a verdict. May panic; no lock is held.
@@ -214,68 +264,91 @@ impl Shared {
         if verdict.outcome() == Outcome::Ignored { None } else { decide(verdict) }
     }
 
-    /// The moment at which a call ends, if a plain success needs one.
+    /// Counts a success that was in time and decides nothing. Otherwise nothing is done but to say so,
+    /// with the moment if it is known by now.
     #[inline]
-    pub(crate) fn now_for(&self, ticket: &Ticket) -> Option<Instant> {
-        let by_time = matches!(self.config.sliding_window, SlidingWindow::Time { .. });
-        (by_time || ticket.started.is_some()).then(Instant::now)
+    pub(super) fn count_success(&self, ticket: &Ticket) -> Result<(), Option<Instant>> {
+        if !ticket.is_timed() && self.gate.count_success(ticket.generation) {
+            return Ok(());
+        }
+        match self.count_success_by_clock(ticket) {
+            None => Ok(()),
+            now => Err(now),
+        }
     }
 
-    #[inline]
-    pub(crate) fn record(
-        self: &Arc<Self>,
-        ticket: &Ticket,
-        verdict: &Verdict,
-        now: Option<Instant>,
-        elapsed: Duration,
-        open: Option<OpenFor>,
-    ) {
-        let mut core = self.core.lock();
-        let plain = verdict.is_success() && open.is_none() && !self.observers.any();
-        if plain && core.record_plain_success(now, ticket.generation, elapsed) {
+    /// The moment, if it did not count.
+    fn count_success_by_clock(&self, ticket: &Ticket) -> Option<Instant> {
+        let now = Instant::now();
+        let counted = ticket.elapsed_at_most(self.config.slow_call_duration_threshold, now)
+            && self.count_success_at(ticket.generation, now);
+        (!counted).then_some(now)
+    }
+
+    /// Counts a success in time that decides nothing.
+    ///
+    /// A window of time has to know when, so it is told under its lock. In a closed circuit it counts
+    /// nothing at the gate, and in another it does nothing here: the gate can stay as it is.
+    #[inline(always)]
+    fn count_success_at(&self, generation: u64, now: Instant) -> bool {
+        match self.config.sliding_window {
+            SlidingWindow::Time { .. } => {
+                self.config.transition_on_result.is_none()
+                    && !self.observers.any()
+                    && self.core.lock().record_plain_success(now, generation)
+            }
+            SlidingWindow::Count(_) | SlidingWindow::Consecutive(_) => {
+                self.gate.count_success(generation)
+            }
+        }
+    }
+
+    /// A success after so much time, whenever the call ended. The user's function is not asked.
+    pub(super) fn record_success(self: &Arc<Self>, generation: u64, elapsed: Duration) {
+        let in_time = elapsed <= self.config.slow_call_duration_threshold;
+        if in_time && self.gate.count_success(generation) {
             return;
         }
-        let now = now.unwrap_or_else(Instant::now);
-        self.record_in_full(core, ticket, verdict, now, elapsed, open);
+        let now = Instant::now();
+        if !(in_time && self.count_success_at(generation, now)) {
+            self.record(generation, &Verdict::success(), now, elapsed, None);
+        }
     }
 
     #[cold]
-    fn record_in_full<'a>(
-        self: &'a Arc<Self>,
-        core: MutexGuard<'a, Core>,
-        ticket: &Ticket,
+    pub(super) fn record(
+        self: &Arc<Self>,
+        generation: u64,
         verdict: &Verdict,
         now: Instant,
         elapsed: Duration,
         open: Option<OpenFor>,
     ) {
-        let generation = ticket.generation;
         let cause = verdict.cause().unwrap_or(Cause::Other);
         let failure = match verdict.outcome() {
             Outcome::Success => None,
             Outcome::Failure => Some(cause),
             Outcome::Ignored => {
-                return self.apply_to(core, now, |core, now, out| {
+                return self.apply(now, |core, now, out| {
                     core.ignore(now, generation, (elapsed, cause), out);
                 });
             }
         };
         let ending = Ending { failure, elapsed, open };
-        self.apply_to(core, now, |core, now, out| core.record(now, generation, ending, out));
+        self.apply(now, |core, now, out| core.record(now, generation, ending, out));
     }
 
     /// The caller gave the call up. One that had run for long was hung, and counts as failed.
     #[cold]
-    pub(crate) fn cancel(self: &Arc<Self>, ticket: &Ticket) {
+    #[inline(never)]
+    pub(super) fn cancel(self: Arc<Self>, ticket: &Ticket) {
         let now = Instant::now();
-        let hung = ticket.started.is_some_and(|started| {
-            now.saturating_duration_since(started) > self.config.cancelled_is_failure_after()
-        });
+        let elapsed = ticket.elapsed(now);
+        let hung = ticket.is_timed() && elapsed > self.config.cancelled_is_failure_after();
         let late = ticket.deadline.is_some_and(|deadline| deadline.instant() <= now);
         let panicked = self.config.panic_is_failure && std::thread::panicking();
         if hung || late || panicked {
-            let verdict = Verdict::failure(Cause::Cancelled);
-            self.record(ticket, &verdict, Some(now), ticket.elapsed(Some(now)), None);
+            self.record(ticket.generation, &Verdict::failure(Cause::Cancelled), now, elapsed, None);
         } else {
             self.apply(now, |core, now, out| core.release(now, ticket.generation, out));
         }
@@ -286,7 +359,7 @@ impl Shared {
     pub(crate) fn waits_for_body(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
         verdict.is_success()
             && self.config.transition_on_result.is_none()
-            && self.gate.load(Ordering::Acquire) == (ticket.generation << 1 | 1)
+            && self.gate.look().passes_as(ticket.generation)
     }
 }
 
@@ -294,7 +367,7 @@ impl Shared {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (state, counters) = {
-            let core = self.core.lock();
+            let core = self.lock();
             (core.state(), core.counters())
         };
         f.debug_struct("CircuitBreaker")
@@ -303,8 +376,4 @@ impl fmt::Debug for Shared {
             .field("counters", &counters)
             .finish_non_exhaustive()
     }
-}
-
-fn gate(core: &Core) -> u64 {
-    core.generation() << 1 | u64::from(core.lets_all_pass())
 }

@@ -234,20 +234,58 @@ impl Core {
         Err(Refusal { state: self.state(), retry_after })
     }
 
-    /// The usual case in short: a success in time, in a closed circuit, with nothing but the like in
-    /// its window. It decides nothing, for no threshold is zero. Otherwise nothing is done but to say
-    /// so, and [`record`](Self::record) has to be called. Only a window over time has to know `now`.
+    // ## The usual case in short
+    //
+    // A success in time among nothing but the like decides nothing, for no threshold is zero.
+
+    /// Is the number all there is to learn of further successes in time, until something else
+    /// happens? They are [credited](Self::credit_successes) before that.
+    #[must_use]
+    pub fn tallies_successes(&self) -> bool {
+        let plain = match self.mode {
+            Mode::Closed | Mode::MetricsOnly { .. } => self.window.is_plain(),
+            Mode::Disabled => true,
+            Mode::Open { .. } | Mode::HalfOpen { .. } | Mode::ForcedOpen => false,
+        };
+        plain && self.config.transition_on_result.is_none()
+    }
+
+    /// So many successes of this kind, all of this state.
+    pub fn credit_successes(&mut self, count: u32) {
+        if !matches!(self.mode, Mode::Disabled) {
+            self.window.record_plain_successes(count);
+        }
+        self.counters.successful += u64::from(count);
+    }
+
+    /// The moment before which every call is refused, with nothing to do but to count it. They are
+    /// [credited](Self::credit_refusals) before anything else happens.
+    #[must_use]
+    pub fn refuses_until(&self) -> Option<Instant> {
+        match self.mode {
+            // A timer needs looking after.
+            Mode::Open { until: Until::At(until), .. } if !self.config.automatic_transition => {
+                Some(until)
+            }
+            _ => None,
+        }
+    }
+
+    /// So many refusals of this kind, all by this state.
+    pub const fn credit_refusals(&mut self, count: u32) {
+        self.not_permitted += count as u64;
+        self.counters.not_permitted += count as u64;
+    }
+
+    /// Records a success in time, if the circuit is closed over a window of time that holds nothing
+    /// but the like. Otherwise nothing is done but to say so, and [`record`](Self::record) has to be
+    /// called.
     #[inline]
-    pub fn record_plain_success(
-        &mut self,
-        now: Option<Instant>,
-        generation: u64,
-        elapsed: Duration,
-    ) -> bool {
+    pub fn record_plain_success(&mut self, now: Instant, generation: u64) -> bool {
+        let Window::Time(window) = &mut self.window else { return false };
         let plain = generation == self.generation
             && matches!(self.mode, Mode::Closed)
-            && elapsed <= self.config.slow_call_duration_threshold
-            && self.window.record_plain_success(now, elapsed);
+            && window.record_plain_success(now);
         self.counters.successful += u64::from(plain);
         plain
     }

@@ -129,16 +129,15 @@ impl CountWindow {
         *totals
     }
 
-    /// Records a success among nothing but successes, if that is what the window holds: then no slot
-    /// changes.
-    #[inline]
-    fn record_plain_success(&mut self) -> bool {
-        let plain = self.totals.is_plain() && self.durations.is_empty();
-        if plain {
-            self.totals.calls += u32::from(self.totals.calls < self.size);
-            self.head = if self.head + 1 == self.size { 0 } else { self.head + 1 };
-        }
-        plain
+    /// Does it hold nothing but successes, so that a further one changes no slot?
+    const fn is_plain(&self) -> bool {
+        self.totals.is_plain() && self.durations.is_empty()
+    }
+
+    /// Records so many successes among nothing but successes.
+    fn record_plain_successes(&mut self, count: u32) {
+        self.totals.calls = self.totals.calls.saturating_add(count).min(self.size);
+        self.head = ((u64::from(self.head) + u64::from(count)) % u64::from(self.size)) as u32;
     }
 
     /// The sums.
@@ -166,6 +165,8 @@ pub struct TimeWindow {
     phase: Duration,
     restarts: bool,
     head_second: u64,
+    /// The slice of that second.
+    head: usize,
     /// When that second ends, for a quick look; earlier only if that is decades away.
     head_ends: Instant,
     slices: Box<[Totals]>,
@@ -186,6 +187,7 @@ impl TimeWindow {
             phase,
             restarts,
             head_second,
+            head: (head_second % u64::from(seconds)) as usize,
             head_ends: end(now, phase, head_second),
             slices: vec![Totals::default(); seconds as usize].into(),
             totals: Totals::default(),
@@ -204,19 +206,20 @@ impl TimeWindow {
     fn add(&mut self, call: Measurement) {
         // Full to the brim: a sum that stopped counting could not be subtracted from.
         if self.totals.calls < u32::MAX {
-            let head = self.index(self.head_second);
-            self.slices[head].add(call);
+            self.slices[self.head].add(call);
             self.totals.add(call);
         }
     }
 
-    /// Records a success among nothing but successes, if that is what the window holds.
-    #[inline]
-    fn record_plain_success(&mut self, now: Instant, elapsed: Duration) -> bool {
+    /// Records a success among nothing but successes, if that is what the window holds. Its duration
+    /// is left out: no breaker asks for it.
+    #[inline(always)]
+    pub(super) fn record_plain_success(&mut self, now: Instant) -> bool {
         self.advance(now);
         let plain = self.totals.is_plain();
-        if plain {
-            self.add(Measurement { elapsed, ..Measurement::default() });
+        if plain && self.totals.calls < u32::MAX {
+            self.slices[self.head].calls += 1;
+            self.totals.calls += 1;
         }
         plain
     }
@@ -227,7 +230,6 @@ impl TimeWindow {
         self.totals
     }
 
-    #[inline]
     fn index(&self, second: u64) -> usize {
         (second % self.slices.len() as u64) as usize
     }
@@ -266,6 +268,7 @@ impl TimeWindow {
         } else {
             self.head_second = second;
         }
+        self.head = self.index(self.head_second);
         self.head_ends = end(self.zero, self.phase, self.head_second);
     }
 }
@@ -292,12 +295,19 @@ impl Window {
         }
     }
 
-    #[inline]
-    pub(super) fn record_plain_success(&mut self, now: Option<Instant>, elapsed: Duration) -> bool {
+    /// Does a further success change no more than the number of calls, whenever it comes?
+    pub(super) const fn is_plain(&self) -> bool {
         match self {
-            Self::Count(window) => window.record_plain_success(),
-            Self::Time(window) => now.is_some_and(|now| window.record_plain_success(now, elapsed)),
-            Self::Runs(runs) => runs.totals().is_plain(),
+            Self::Count(window) => window.is_plain(),
+            Self::Time(_) => false,
+            Self::Runs(runs) => runs.failed | runs.slow == 0,
+        }
+    }
+
+    /// Records so many successes in a plain window.
+    pub(super) fn record_plain_successes(&mut self, count: u32) {
+        if let Self::Count(window) = self {
+            window.record_plain_successes(count);
         }
     }
 
