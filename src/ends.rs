@@ -1,5 +1,7 @@
 //! When a call is over: with its response, or with the end of the response's body.
 
+use std::future::{Future, Ready};
+
 use tokio::time::Instant;
 
 use crate::error::Rejected;
@@ -51,6 +53,23 @@ pub trait Ends<R, G> {
     }
 }
 
+/// What becomes of a response that nobody will get, because the attempt is made again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot tell what becomes of an unwanted response `{R}`",
+    note = "`AtResponse` drops every response; `AtBodyEnd` drains an `http::Response<B>` and a `reqwest::Response`",
+    note = "for a response without a body, `.ends(AtResponse)` fits"
+)]
+pub trait Discard<R> {
+    /// Gets rid of what is left of the response, for instance by reading it to its end, so that its
+    /// connection can be used again.
+    ///
+    /// It runs beside the pause before the next attempt, and is dropped when that is over.
+    type Rest: Future<Output = ()>;
+
+    /// Takes the response. With nothing left to do it is dropped at once.
+    fn discard(&self, response: R) -> Option<Self::Rest>;
+}
+
 /// A call is over as soon as its response is there. Fits every response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AtResponse;
@@ -69,8 +88,17 @@ impl<R, G> Ends<R, G> for AtResponse {
     }
 }
 
+impl<R> Discard<R> for AtResponse {
+    type Rest = Ready<()>;
+
+    fn discard(&self, _: R) -> Option<Ready<()>> {
+        None
+    }
+}
+
 /// A call is over when the body of its HTTP response has ended or was dropped.
 ///
-/// A body that is empty from the start ends with the head, and so does a switch of protocols (101).
+/// A body that is empty from the start ends with the head, and so does a switch of protocols (101). The body of
+/// a response that is not wanted is read to its end if that is near; see [`Drain`](crate::http::Drain).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AtBodyEnd;

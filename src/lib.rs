@@ -4,6 +4,7 @@
 //! # Where to start
 //!
 //! - You use reqwest: [`seawall::reqwest::Client`](crate::reqwest) keeps its verbs. One line changes.
+//! - You use tonic: [`Pipeline::grpc`] is a layer for its channel; see [`tonic`].
 //! - You use hyper, or any tower service: [`Pipeline::http`] and [`Pipeline::builder`] are one layer with all patterns in
 //!   the right order.
 //! - You compose yourself: [`CircuitBreakerLayer`], [`RetryLayer`], [`BulkheadLayer`], [`RateLimiterLayer`],
@@ -52,11 +53,15 @@
 //! | `hyper` | tells the errors of hyper and of hyper-util's client apart |
 //! | `reqwest` | [`reqwest`]: a client with reqwest's verbs |
 //! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
+//! | `tonic` | [`tonic`]: a channel behind the patterns, for generated gRPC clients |
 //! | `json`, `form`, `query`, `multipart`, `stream` | reqwest's features of the same names |
 //! | `testing` | for your tests: a server that misbehaves, a clock that steps, a contract kit for tower layers |
 //! | `full` | all but `testing` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(not(feature = "reqwest"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(all(feature = "reqwest", feature = "tonic")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 mod backoff;
 mod clock;
@@ -77,10 +82,12 @@ mod sync;
 pub mod telemetry;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "tonic")]
+pub mod tonic;
 
 pub use backoff::{Backoff, BackoffContext};
 pub use deadline::{Deadline, Scoped};
-pub use ends::{AtBodyEnd, AtResponse, Ends, Guard};
+pub use ends::{AtBodyEnd, AtResponse, Discard, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
 pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
 pub use patterns::bulkhead::{

@@ -143,6 +143,16 @@ async fn hyper_client() {
 }
 
 #[tokio::test]
+async fn tonic_client() {
+    let run = run("tonic_client", "").await;
+    run.exits_with(0)
+        .says("Serving after 3 requests")
+        .says("Unavailable: circuit breaker `stock` is open, try again in")
+        .says("never sent: true; requests for 10 calls: 5")
+        .says("Serving after 1 request");
+}
+
+#[tokio::test]
 async fn single_layers() {
     let run = run("single_layers", "").await;
     run.exits_with(0)

@@ -5,12 +5,12 @@ mod support;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Full};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioExecutor;
 use seawall::http::{GuardedBody, HttpClassifier, HttpReplay, Idempotent};
 use seawall::pipeline::{Held, HttpPipeline, HttpPipelineService};
 use seawall::{
@@ -18,7 +18,6 @@ use seawall::{
     NoReplay, Pipeline, Reason, Retry, RetryConfig, RetryLayer, TimeLimiterConfig,
 };
 use support::{Behaviour, FaultServer, OnConnect};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tower::{Layer, ServiceBuilder, ServiceExt};
 
 const MS: Duration = Duration::from_millis(1);
@@ -191,54 +190,6 @@ async fn a_body_that_hangs_is_cut_at_the_deadline() {
     assert_eq!(counted(&pipeline), (0, 1));
     assert_eq!(pipeline.bulkhead().unwrap().metrics().in_flight, 0);
     server.until(|counts| counts.open == 0).await;
-}
-
-#[tokio::test]
-async fn an_upgrade_passes_through_and_holds_nothing() {
-    let server = FaultServer::always(Behaviour::upgrade("echo"));
-    let pipeline = pipeline();
-    let request = Request::get(server.url("/"))
-        .header("connection", "upgrade")
-        .header("upgrade", "echo")
-        .body(Full::default())
-        .unwrap();
-    let response = send(&pipeline, plain(), request).await.unwrap();
-    assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
-    assert_eq!(pipeline.bulkhead().unwrap().metrics().in_flight, 0);
-    assert_eq!(counted(&pipeline), (1, 0));
-    assert_eq!(echo(hyper::upgrade::on(response).await.unwrap()).await, "hello");
-}
-
-#[tokio::test]
-async fn a_tunnel_passes_through_and_holds_nothing() {
-    let server = FaultServer::always(Behaviour::tunnel());
-    let pipeline = pipeline();
-    // hyper-util's pooled client refuses CONNECT; a connection of one's own does not.
-    let stream = tokio::net::TcpStream::connect(server.address()).await.unwrap();
-    let (sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection.with_upgrades());
-    let sender = std::sync::Arc::new(tokio::sync::Mutex::new(sender));
-    let client = tower::service_fn(move |request: Request<Empty<Bytes>>| {
-        let sender = sender.clone();
-        async move { sender.lock().await.send_request(request).await }
-    });
-    let request = Request::connect("example.org:443")
-        .header("host", "example.org:443")
-        .body(Empty::new())
-        .unwrap();
-    let response = pipeline.layer(client).oneshot(request).await.unwrap();
-    assert_eq!(response.status(), 200);
-    assert_eq!(pipeline.bulkhead().unwrap().metrics().in_flight, 0);
-    assert_eq!(echo(hyper::upgrade::on(response).await.unwrap()).await, "hello");
-}
-
-async fn echo(upgraded: hyper::upgrade::Upgraded) -> String {
-    let mut stream = TokioIo::new(upgraded);
-    stream.write_all(b"hello").await.unwrap();
-    let mut answer = [0; 5];
-    stream.read_exact(&mut answer).await.unwrap();
-    String::from_utf8(answer.to_vec()).unwrap()
 }
 
 // ## A stack of one's own

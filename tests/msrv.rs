@@ -75,7 +75,9 @@ fn no_normal_dependency_asks_for_a_newer_rust() {
 
     let reached = reached(&metadata, root);
     let names: BTreeSet<_> = reached.iter().map(|id| text(&packages[id]["name"])).collect();
-    for name in ["tokio", "pin-project-lite", "http", "hyper", "hyper-util", "h2", "reqwest"] {
+    for name in
+        ["tokio", "pin-project-lite", "http", "hyper", "hyper-util", "h2", "reqwest", "tonic"]
+    {
         assert!(names.contains(name), "the walk has missed {name}");
     }
     assert!(!names.contains("proptest"), "the walk has strayed into the tests' dependencies");

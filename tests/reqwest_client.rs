@@ -4,6 +4,7 @@ mod support;
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::StatusCode;
 use seawall::patterns::circuit_breaker::State;
 use seawall::pipeline::{HttpPipeline, Step};
@@ -151,14 +152,27 @@ async fn a_body_in_memory_is_sent_whole_each_time() {
 }
 
 #[tokio::test]
-async fn a_streamed_body_is_sent_once_and_without_an_error() {
+async fn a_streamed_body_that_is_too_large_to_keep_is_sent_once_and_without_an_error() {
     let server = FaultServer::always(Behaviour::status(503));
-    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>("a"), Ok("b")]);
+    let piece = Bytes::from(vec![b'.'; 40_000]);
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>(piece.clone()), Ok(piece)]);
     let body = reqwest::Body::wrap_stream(pieces);
     let response = client(&pipeline()).put(server.url("/")).body(body).send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(server.counts().requests, 1);
-    assert_eq!(server.seen()[0].body, "ab");
+    assert_eq!(server.seen()[0].body.len(), 80_000);
+}
+
+#[tokio::test]
+async fn a_streamed_body_that_is_small_is_sent_whole_each_time() {
+    let server = FaultServer::sequence([Behaviour::status(503), Behaviour::echo()]);
+    let pieces = futures_util::stream::iter([Ok::<_, std::io::Error>("a"), Ok("b")]);
+    let body = reqwest::Body::wrap_stream(pieces);
+    let response = client(&pipeline()).put(server.url("/")).body(body).send().await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "ab");
+    let seen = server.seen();
+    assert_eq!((&*seen[0].body, &*seen[1].body), (&b"ab"[..], &b"ab"[..]));
+    assert_eq!(seen[0].headers, seen[1].headers);
 }
 
 #[tokio::test]

@@ -60,6 +60,10 @@ fn cause(error: &(dyn StdError + 'static)) -> Kind {
         if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
             connecting |= error.is_connect();
         }
+        #[cfg(feature = "tonic")]
+        {
+            connecting |= error.is::<tonic::ConnectError>();
+        }
         if is_ours(error) || is_scheme_not_spoken(error) {
             return Kind::Ours;
         }
@@ -127,6 +131,15 @@ fn of_one(error: &(dyn StdError + 'static)) -> Option<Cause> {
             Some(h2::Reason::ENHANCE_YOUR_CALM) => Cause::Overloaded,
             _ => Cause::Reset,
         });
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(status) = error.downcast_ref::<tonic::Status>() {
+        // What lies below it, if anything does, says more.
+        return Some(Cause::Grpc(status.code().into()));
+    }
+    #[cfg(feature = "tonic")]
+    if error.is::<tonic::TimeoutExpired>() {
+        return Some(Cause::Timeout);
     }
     let error = error.downcast_ref::<io::Error>()?;
     match error.kind() {

@@ -1,7 +1,7 @@
 //! What the patterns need to know of HTTP, and nothing that knows a pattern.
 //!
 //! - [`HttpClassifier`]: which responses and errors are failures, and of what kind.
-//! - [`HttpReplay`]: which requests may be sent again, and how.
+//! - [`HttpReplay`]: which requests may be sent again, and how; [`BufferedReplay`] for bodies that are not `Clone`.
 //! - [`AtBodyEnd`](crate::AtBodyEnd) over [`GuardedBody`]: a call that has a body is over when its body is.
 //!
 //! # What ends when
@@ -21,18 +21,29 @@
 //! | connection reset, message incomplete, timeout | again | no |
 //! | status 429 or 5xx but 501 and 505 | again | no |
 //! | TLS handshake refused, request malformed | no | no |
+//!
+//! A body that is `Clone` is sent again as it is. Any other is kept while it goes out ([`ReplayBody`]); one that is
+//! larger than [`body_limit`](HttpReplay::body_limit) (64 KiB) goes out once, as does one that has broken. Not being able to send a
+//! request again never fails it.
+//!
+//! What is left of a failed response's body is read to its end during the pause, if that takes no more than 64 KiB and
+//! no longer than the pause, so that an HTTP/1 connection lives on ([`Drain`]). It holds no place in a bulkhead.
 
 mod body;
 mod classify;
+mod drain;
 mod idempotency;
-mod kind;
+pub(crate) mod kind;
 mod replay;
+mod replay_body;
 mod retry_after;
 #[cfg(test)]
 mod tests;
 
-pub use body::GuardedBody;
+pub use body::{GuardedBody, JudgeEnd};
 pub use classify::HttpClassifier;
+pub use drain::Drain;
 pub use idempotency::{Idempotent, is_idempotent};
-pub use replay::HttpReplay;
+pub use replay::{BufferedKit, BufferedReplay, HttpReplay};
+pub use replay_body::{BodyKit, ReplayBody};
 pub use retry_after::retry_after;

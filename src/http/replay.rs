@@ -1,18 +1,28 @@
 //! How an HTTP request is sent again.
 
 use http::Request;
+use http::request::Parts;
+use http_body::Body;
 
 use super::is_idempotent;
+use super::replay_body::{BodyKit, ReplayBody};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 
 /// Sends a request again if it may be sent twice, or if it certainly was not begun the first time.
 ///
 /// See the table in the [module](super). A `http::Request` needs a body that is `Clone` (`Full`, `Empty`,
-/// `Bytes`, `String`, …).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// `Bytes`, `String`, …); for others there is [`BufferedReplay`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpReplay {
     all_methods: bool,
+    body_limit: usize,
+}
+
+impl Default for HttpReplay {
+    fn default() -> Self {
+        Self { all_methods: false, body_limit: 64 * 1024 }
+    }
 }
 
 impl HttpReplay {
@@ -20,13 +30,28 @@ impl HttpReplay {
     ///
     /// Only right where the server recognises a repetition.
     #[must_use]
-    pub const fn all_methods() -> Self {
-        Self { all_methods: true }
+    pub fn all_methods() -> Self {
+        Self { all_methods: true, ..Self::default() }
+    }
+
+    /// How much of a body that is not `Clone` is kept so that it can be sent again: by [`BufferedReplay`],
+    /// and for the streams of reqwest. A larger body is sent once.
+    ///
+    /// Unit: bytes; a frame counts for 64 of them at least. Range: from 0. Default: 65,536.
+    #[must_use]
+    pub const fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
     }
 
     #[cfg(feature = "reqwest")]
     pub(crate) const fn repeats_all_methods(self) -> bool {
         self.all_methods
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) const fn keeps_of_a_body(self) -> usize {
+        self.body_limit
     }
 
     pub(crate) fn may_repeat(idempotent: bool, verdict: &Verdict) -> bool {
@@ -62,5 +87,64 @@ impl<B: Clone> Replay<Request<B>> for HttpReplay {
 
     fn again(&self, kit: &mut HttpKit<B>, verdict: &Verdict) -> Option<Request<B>> {
         Self::may_repeat(kit.idempotent, verdict).then(|| kit.request.clone())
+    }
+}
+
+/// [`HttpReplay`] for `http::Request`s whose body is not `Clone`: streams, boxed bodies, bodies that came
+/// in.
+///
+/// The client inside gets a `Request<ReplayBody<B>>`, so that is what it has to be made for. A body must be
+/// `Unpin`, as hyper's client asks for too; `Box::pin` makes any so.
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::combinators::BoxBody;
+/// use hyper_util::client::legacy::Client;
+/// use hyper_util::rt::TokioExecutor;
+/// use seawall::Pipeline;
+/// use seawall::http::{BufferedReplay, HttpReplay, ReplayBody};
+/// use tower::Layer;
+///
+/// type Body = BoxBody<Bytes, std::io::Error>;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), seawall::ConfigError> {
+/// let client = Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Body>>();
+/// let replay = BufferedReplay(HttpReplay::default().body_limit(256 * 1024));
+/// let service = Pipeline::http("inventory").replay(replay).build()?.layer(client);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BufferedReplay(pub HttpReplay);
+
+/// What is kept of a request to send it again.
+#[derive(Debug)]
+pub struct BufferedKit<B: Body> {
+    head: Parts,
+    body: BodyKit<B>,
+    idempotent: bool,
+}
+
+impl<B: Body> Replay<Request<B>> for BufferedReplay {
+    type Attempt = Request<ReplayBody<B>>;
+    type Kit = BufferedKit<B>;
+
+    fn once(&self, request: Request<B>) -> Self::Attempt {
+        request.map(ReplayBody::once)
+    }
+
+    fn first(&self, request: Request<B>) -> (Self::Attempt, Self::Kit) {
+        let idempotent = self.0.all_methods
+            || is_idempotent(request.method(), request.headers(), request.extensions());
+        let (head, body) = request.into_parts();
+        let (first, body) = ReplayBody::first(body, self.0.body_limit);
+        (Request::from_parts(head.clone(), first), BufferedKit { head, body, idempotent })
+    }
+
+    fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Self::Attempt> {
+        if !HttpReplay::may_repeat(kit.idempotent, verdict) {
+            return None;
+        }
+        let body = kit.body.again()?;
+        Some(Request::from_parts(kit.head.clone(), body))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Pipeline;
 use super::steps::{IntoStep, Step, Steps};
 use crate::ends::AtResponse;
+use crate::error::ErrorLayer;
 use crate::outcome::ResultClassifier;
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
@@ -18,7 +19,7 @@ use crate::settings::{self, ConfigError};
 /// Builds a [`Pipeline`]. The order in which steps are given does not matter.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
-pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneRequest, L = ErrorLayer> {
     pub(super) steps: Steps,
     /// Steps that were given by the user. A preset's may be replaced, and are fitted to these.
     given: Vec<Step>,
@@ -26,6 +27,7 @@ pub struct PipelineBuilder<C = ResultClassifier, N = AtResponse, R = CloneReques
     classifier: C,
     ends: N,
     replay: R,
+    bottom: L,
 }
 
 impl PipelineBuilder {
@@ -45,11 +47,12 @@ impl PipelineBuilder {
             classifier: ResultClassifier,
             ends: AtResponse,
             replay: CloneRequest,
+            bottom: ErrorLayer,
         }
     }
 }
 
-impl<C, N, R> PipelineBuilder<C, N, R> {
+impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
     /// The whole call, retries, pauses and body included, must be over after this.
     ///
     /// Range: from 1 ms. If the call stands under an earlier [`Deadline`](crate::Deadline) already, that one counts.
@@ -115,21 +118,21 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     }
 
     /// Judges attempts by `classifier`. Default: [`ResultClassifier`], any `Err` is a failure.
-    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R> {
-        let Self { steps, given, error, ends, replay, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn classifier<C2>(self, classifier: C2) -> PipelineBuilder<C2, N, R, L> {
+        let Self { steps, given, error, ends, replay, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
     }
 
     /// Says when a call has ended. Default: [`AtResponse`].
-    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R> {
-        let Self { steps, given, error, classifier, replay, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn ends<N2>(self, ends: N2) -> PipelineBuilder<C, N2, R, L> {
+        let Self { steps, given, error, classifier, replay, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
     }
 
     /// Makes the attempts out of the request. Default: [`CloneRequest`].
-    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2> {
-        let Self { steps, given, error, classifier, ends, .. } = self;
-        PipelineBuilder { steps, given, error, classifier, ends, replay }
+    pub fn replay<R2>(self, replay: R2) -> PipelineBuilder<C, N, R2, L> {
+        let Self { steps, given, error, classifier, ends, bottom, .. } = self;
+        PipelineBuilder { steps, given, error, classifier, ends, replay, bottom }
     }
 
     /// For HTTP: judges by status and kind of error, lets calls last until the body's end, sends again
@@ -137,11 +140,38 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     #[cfg(feature = "http")]
     pub fn http(
         self,
-    ) -> PipelineBuilder<crate::http::HttpClassifier, crate::ends::AtBodyEnd, crate::http::HttpReplay>
-    {
+    ) -> PipelineBuilder<
+        crate::http::HttpClassifier,
+        crate::ends::AtBodyEnd,
+        crate::http::HttpReplay,
+        L,
+    > {
         self.classifier(crate::http::HttpClassifier::default())
             .ends(crate::ends::AtBodyEnd)
             .replay(crate::http::HttpReplay::default())
+    }
+
+    /// For gRPC over a tonic channel: judges by status code, in the head or the trailers, sends again what
+    /// gRPC lets a client send again, and fails with a `tonic::Status`.
+    #[cfg(feature = "tonic")]
+    pub fn grpc(
+        self,
+    ) -> PipelineBuilder<
+        crate::tonic::GrpcClassifier,
+        crate::tonic::AtTrailers,
+        crate::tonic::GrpcReplay,
+        crate::tonic::ChannelLayer,
+    > {
+        let Self { steps, given, error, .. } = self;
+        PipelineBuilder {
+            steps,
+            given,
+            error,
+            classifier: crate::tonic::GrpcClassifier::default(),
+            ends: crate::tonic::AtTrailers::default(),
+            replay: crate::tonic::GrpcReplay::default(),
+            bottom: crate::tonic::ChannelLayer,
+        }
     }
 
     /// Checks the composition.
@@ -150,7 +180,7 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
     ///
     /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
     /// contradict each other.
-    pub fn build(mut self) -> Result<Pipeline<C, N, R>, ConfigError> {
+    pub fn build(mut self) -> Result<Pipeline<C, N, R, L>, ConfigError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -171,6 +201,7 @@ impl<C, N, R> PipelineBuilder<C, N, R> {
             classifier: self.classifier,
             ends: self.ends,
             replay: self.replay,
+            bottom: self.bottom,
         })
     }
 

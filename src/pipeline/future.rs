@@ -6,17 +6,17 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
 use super::attempt::{Gate, Moment, Permits};
 use super::{Held, Pipeline};
 use crate::deadline::{Deadline, later};
-use crate::ends::Ends;
+use crate::ends::{Discard, Ends};
 use crate::error::{FromRejected, Rejected};
 use crate::outcome::{Classify, judge};
 use crate::patterns::oneshot::Oneshot;
-use crate::patterns::retry::{Attempts, Next};
+use crate::patterns::retry::{Attempts, Next, Pause};
 use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
 
@@ -27,10 +27,11 @@ pin_project! {
     where
         R: Replay<Req>,
         S: Service<R::Attempt>,
+        N: Discard<S::Response>,
     {
         // Declared, and so dropped, before the permits: the work ends before its places are free.
         #[pin]
-        phase: Phase<S, R::Attempt>,
+        phase: Phase<S, R::Attempt, N::Rest>,
         // Made only when something keeps the call waiting.
         #[pin]
         timer: Option<Sleep>,
@@ -47,7 +48,7 @@ pin_project! {
 
 pin_project! {
     #[project = PhaseProj]
-    enum Phase<S, A>
+    enum Phase<S, A, D>
     where
         S: Service<A>,
     {
@@ -55,13 +56,13 @@ pin_project! {
         // Boxed, so that a call that need not wait is no larger for those that do.
         Limited { wait: Pin<Box<rate_limiter::Acquire>>, attempt: Option<A> },
         Queued { wait: Pin<Box<bulkhead::Acquire>>, attempt: Option<A> },
-        // A pause of no length needs no timer.
-        Pausing { pause: Option<Pin<Box<Sleep>>>, attempt: Option<A> },
+        // Nothing for a pause of no length.
+        Pausing { pause: Option<Pin<Box<Pause<D>>>>, attempt: Option<A> },
         Shut { rejected: Option<Rejected> },
     }
 }
 
-impl<S: Service<A>, A> Phase<S, A> {
+impl<S: Service<A>, A, D> Phase<S, A, D> {
     /// What follows a gate; an open one is passed by `call`.
     #[inline]
     fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
@@ -78,6 +79,7 @@ impl<S, Req, C, N, R> ResponseFuture<S, Req, C, N, R>
 where
     R: Replay<Req>,
     S: Service<R::Attempt> + Clone,
+    N: Discard<S::Response>,
 {
     #[inline]
     pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>) -> Self {
@@ -85,6 +87,8 @@ where
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
+        // Known to the replay too, which may send it on.
+        let entered = deadline.map(Deadline::enter);
         let mut permits = Permits::default();
         let (attempt, kit) = match &steps.retry {
             Some(_) => {
@@ -94,7 +98,6 @@ where
             None => (pipeline.replay.once(request), None),
         };
 
-        let entered = deadline.map(Deadline::enter);
         let attempts = steps.retry.as_ref().map(crate::Retry::start);
         let gate = steps.enter(&mut permits, deadline, false, moment);
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
@@ -114,13 +117,13 @@ where
     S: Service<R::Attempt> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>>,
-    N: Ends<S::Response, Held>,
+    N: Ends<S::Response, Held> + Discard<S::Response>,
 {
     type Output = Result<N::Out, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Pipeline { steps, classifier, ends, replay } = &*this.pipeline;
+        let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
         loop {
@@ -217,13 +220,13 @@ where
                         *this.permits = Permits::default();
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
-                    Next::Wait(pause) => {
-                        // The response goes before its places do. The attempt's timer would only wake the
-                        // task in the midst of the pause.
-                        drop(result);
+                    Next::Wait(span) => {
+                        // The response goes before its places do, but for what is left of it: that holds no
+                        // place. The attempt's timer would only wake the task in the midst of the pause.
+                        let rest = result.ok().and_then(|response| ends.discard(response));
                         this.timer.set(None);
                         *this.permits = Permits::default();
-                        let pause = (!pause.is_zero()).then(|| Box::pin(sleep(pause)));
+                        let pause = Pause::new(span, rest);
                         this.phase.set(Phase::Pausing { pause, attempt: next });
                         continue;
                     }
@@ -268,6 +271,7 @@ impl<S, Req, C, N, R> fmt::Debug for ResponseFuture<S, Req, C, N, R>
 where
     R: Replay<Req>,
     S: Service<R::Attempt>,
+    N: Discard<S::Response>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture")

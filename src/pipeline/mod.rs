@@ -71,13 +71,15 @@ use tower_service::Service;
 pub use builder::PipelineBuilder;
 pub use flat::FlatLayer;
 pub use held::Held;
+#[cfg(feature = "tonic")]
+pub use preset::{GrpcPipeline, GrpcPipelineService};
 #[cfg(feature = "http")]
 pub use preset::{HttpPipeline, HttpPipelineService};
 pub use service::PipelineService;
 pub use steps::{IntoStep, Step};
 
 use crate::ends::AtResponse;
-use crate::error::{Error, ErrorService, FromRejected};
+use crate::error::{Error, ErrorLayer, FromRejected};
 use crate::outcome::{Classify, ResultClassifier};
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::CircuitBreaker;
@@ -92,13 +94,15 @@ use steps::Steps;
 ///
 /// A [`Layer`] for any tower service, and a handle around plain futures. Clones share the state of every
 /// pattern. `C` judges what an attempt ends with, `N` says when a call has ended, `R` makes the attempts out
-/// of the request. See the [module](self).
+/// of the request, and `L` goes right above the client, whose error it gives a place for a rejection. See the
+/// [module](self).
 #[derive(Clone, Debug)]
-pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest> {
+pub struct Pipeline<C = ResultClassifier, N = AtResponse, R = CloneRequest, L = ErrorLayer> {
     steps: Arc<Steps>,
     classifier: C,
     ends: N,
     replay: R,
+    bottom: L,
 }
 
 impl Pipeline {
@@ -108,7 +112,7 @@ impl Pipeline {
     }
 }
 
-impl<C, N, R> Pipeline<C, N, R> {
+impl<C, N, R, L> Pipeline<C, N, R, L> {
     /// The name, which is also the name of every step that was not given one.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -147,14 +151,15 @@ impl<C, N, R> Pipeline<C, N, R> {
 
     /// The same steps with another replay.
     #[cfg(feature = "reqwest")]
-    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2>
+    pub(crate) fn map_replay<R2>(&self, change: impl FnOnce(R) -> R2) -> Pipeline<C, N, R2, L>
     where
         C: Clone,
         N: Clone,
         R: Clone,
+        L: Clone,
     {
-        let Self { steps, classifier, ends, replay } = self.clone();
-        Pipeline { steps, classifier, ends, replay: change(replay) }
+        let Pipeline { steps, classifier, ends, replay, bottom } = self.clone();
+        Pipeline { steps, classifier, ends, replay: change(replay), bottom }
     }
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
@@ -187,7 +192,13 @@ impl<C, N, R> Pipeline<C, N, R> {
     /// layer of seawall, or a boxed error): it keeps that error type.
     #[must_use]
     pub fn flat(self) -> FlatLayer<C, N, R> {
-        FlatLayer::new(self)
+        FlatLayer::new(self.above())
+    }
+
+    /// All but what goes to the bottom.
+    fn above(self) -> Pipeline<C, N, R> {
+        let Self { steps, classifier, ends, replay, .. } = self;
+        Pipeline { steps, classifier, ends, replay, bottom: ErrorLayer }
     }
 }
 
@@ -246,16 +257,23 @@ impl<C, R> Pipeline<C, AtResponse, R> {
             classifier: self.classifier.clone(),
             ends: AtResponse,
             replay: CloneRequest,
+            bottom: ErrorLayer,
         };
         let mut service = pipeline.flat().layer(flat::MakeService(make));
         async move { service.call(()).await }
     }
 }
 
-impl<S, C: Clone, N: Clone, R: Clone> Layer<S> for Pipeline<C, N, R> {
-    type Service = PipelineService<ErrorService<S>, C, N, R>;
+impl<S, C, N, R, L> Layer<S> for Pipeline<C, N, R, L>
+where
+    C: Clone,
+    N: Clone,
+    R: Clone,
+    L: Layer<S> + Clone,
+{
+    type Service = PipelineService<L::Service, C, N, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        PipelineService::new(crate::ErrorLayer.layer(inner), self.clone())
+        PipelineService::new(self.bottom.layer(inner), self.clone().above())
     }
 }

@@ -11,6 +11,8 @@ use crate::patterns::bulkhead::BulkheadConfig;
 use crate::patterns::circuit_breaker::CircuitBreakerConfig;
 use crate::patterns::retry::RetryConfig;
 use crate::patterns::time_limiter::TimeLimiterConfig;
+#[cfg(feature = "tonic")]
+use crate::tonic::{AtTrailers, ChannelLayer, ChannelService, GrpcClassifier, GrpcReplay};
 
 /// A pipeline for HTTP requests.
 pub type HttpPipeline = Pipeline<HttpClassifier, AtBodyEnd, HttpReplay>;
@@ -18,6 +20,15 @@ pub type HttpPipeline = Pipeline<HttpClassifier, AtBodyEnd, HttpReplay>;
 /// An HTTP client behind an [`HttpPipeline`].
 pub type HttpPipelineService<S> =
     PipelineService<ErrorService<S>, HttpClassifier, AtBodyEnd, HttpReplay>;
+
+/// A pipeline for gRPC calls over a tonic channel.
+#[cfg(feature = "tonic")]
+pub type GrpcPipeline = Pipeline<GrpcClassifier, AtTrailers, GrpcReplay, ChannelLayer>;
+
+/// A tonic channel behind a [`GrpcPipeline`], for a generated client.
+#[cfg(feature = "tonic")]
+pub type GrpcPipelineService<S> =
+    PipelineService<ChannelService<S>, GrpcClassifier, AtTrailers, GrpcReplay>;
 
 impl Pipeline {
     /// Starts with safe steps for calls over HTTP to one service, each of which may be replaced or
@@ -36,9 +47,39 @@ impl Pipeline {
     pub fn http(
         name: impl Into<Arc<str>>,
     ) -> PipelineBuilder<HttpClassifier, AtBodyEnd, HttpReplay> {
-        Self::builder(name)
-            .http()
-            .deadline(Duration::from_secs(30))
+        Self::builder(name).http().safe()
+    }
+
+    /// Starts with safe steps for gRPC calls over a tonic channel to one service: the steps of
+    /// [`http`](Self::http), judged and repeated as gRPC has it; see [`tonic`](crate::tonic).
+    ///
+    /// The deadline holds to the end of a stream, and the time limiter's 10 s to the head of its response, which
+    /// some servers send only with the first message. For streams that live long leave both
+    /// [out](PipelineBuilder::without).
+    ///
+    /// ```
+    /// use seawall::Pipeline;
+    /// use tonic::transport::Endpoint;
+    /// use tonic_health::pb::health_client::HealthClient;
+    /// use tower::Layer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pipeline = Pipeline::grpc("greeter").build()?;
+    /// let channel = Endpoint::from_static("http://127.0.0.1:50051").connect_lazy();
+    /// let client = HealthClient::new(pipeline.layer(channel));
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "tonic")]
+    pub fn grpc(
+        name: impl Into<Arc<str>>,
+    ) -> PipelineBuilder<GrpcClassifier, AtTrailers, GrpcReplay, ChannelLayer> {
+        Self::builder(name).grpc().safe()
+    }
+}
+
+impl<C, N, R, L> PipelineBuilder<C, N, R, L> {
+    fn safe(self) -> Self {
+        self.deadline(Duration::from_secs(30))
             .retry(RetryConfig::safe())
             .circuit_breaker(CircuitBreakerConfig::safe())
             .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(10)))

@@ -6,7 +6,7 @@ use tower_service::Service;
 
 use super::future::ResponseFuture;
 use super::{Held, Pipeline};
-use crate::ends::{AtResponse, Ends};
+use crate::ends::{AtResponse, Discard, Ends};
 use crate::error::FromRejected;
 use crate::outcome::{Classify, ResultClassifier};
 use crate::replay::{CloneRequest, Replay};
@@ -36,7 +36,7 @@ where
     S: Service<R::Attempt> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>> + Clone,
-    N: Ends<S::Response, Held> + Clone,
+    N: Ends<S::Response, Held> + Discard<S::Response> + Clone,
 {
     type Response = N::Out;
     type Error = S::Error;

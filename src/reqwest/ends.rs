@@ -5,9 +5,9 @@ use std::error::Error as StdError;
 use http_body_util::BodyExt;
 use reqwest::{Body, Response, ResponseBuilderExt, StatusCode};
 
-use crate::ends::{AtBodyEnd, Ends, Guard};
+use crate::ends::{AtBodyEnd, Discard, Ends, Guard};
 use crate::error::Error;
-use crate::http::GuardedBody;
+use crate::http::{Drain, GuardedBody};
 
 impl<G: Guard + Send + Sync + 'static> Ends<Response, G> for AtBodyEnd {
     type Out = Response;
@@ -21,6 +21,14 @@ impl<G: Guard + Send + Sync + 'static> Ends<Response, G> for AtBodyEnd {
             Some(guard) => wrap(response, guard),
             None => response,
         }
+    }
+}
+
+impl Discard<Response> for AtBodyEnd {
+    type Rest = Drain<Body>;
+
+    fn discard(&self, response: Response) -> Option<Drain<Body>> {
+        Drain::new(http::Response::from(response).into_body())
     }
 }
 

@@ -1,13 +1,15 @@
 //! How a `reqwest::Request` is sent again.
 
 use http::Extensions;
-use reqwest::Request;
+use reqwest::{Body, Request};
 
-use crate::http::{HttpReplay, is_idempotent};
+use crate::http::{BodyKit, HttpReplay, ReplayBody, is_idempotent};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
 
-/// [`HttpReplay`] for `reqwest::Request`s; one whose body is a stream is sent once.
+/// [`HttpReplay`] for `reqwest::Request`s, streams included.
+///
+/// A body that is a stream is kept while it goes out, up to [`HttpReplay::body_limit`]; a larger one is sent once.
 ///
 /// [`Client`](super::Client) uses it by itself. It is a type of its own so that over hyper there is only one
 /// type of request that a pipeline can mean.
@@ -19,6 +21,8 @@ pub struct RequestReplay(pub HttpReplay);
 pub struct RequestKit {
     /// Nothing if the request cannot be copied.
     request: Option<Request>,
+    /// The body that `request` lacks, if it is a stream.
+    stream: Option<BodyKit<Body>>,
     idempotent: bool,
 }
 
@@ -30,15 +34,28 @@ impl Replay<Request> for RequestReplay {
         request
     }
 
-    fn first(&self, request: Request) -> (Request, RequestKit) {
+    fn first(&self, mut request: Request) -> (Request, RequestKit) {
         let idempotent = self.0.repeats_all_methods()
             || is_idempotent(request.method(), request.headers(), &Extensions::new());
+        let stream = request.body_mut().take_if(|body| body.as_bytes().is_none());
+        // Without a stream it can be copied.
         let copy = request.try_clone();
-        (request, RequestKit { request: copy, idempotent })
+        let stream = stream.map(|body| {
+            let (first, kit) = ReplayBody::first(body, self.0.keeps_of_a_body());
+            *request.body_mut() = Some(Body::wrap(first));
+            kit
+        });
+        (request, RequestKit { request: copy, stream, idempotent })
     }
 
     fn again(&self, kit: &mut RequestKit, verdict: &Verdict) -> Option<Request> {
-        let request = kit.request.as_ref()?;
-        if HttpReplay::may_repeat(kit.idempotent, verdict) { request.try_clone() } else { None }
+        if !HttpReplay::may_repeat(kit.idempotent, verdict) {
+            return None;
+        }
+        let mut request = kit.request.as_ref()?.try_clone()?;
+        if let Some(stream) = &mut kit.stream {
+            *request.body_mut() = Some(Body::wrap(stream.again()?));
+        }
+        Some(request)
     }
 }

@@ -201,6 +201,15 @@ impl<F: Fn(), R, G> Ends<R, G> for Ending<F> {
     }
 }
 
+impl<F: Fn(), R> Discard<R> for Ending<F> {
+    type Rest = std::future::Ready<()>;
+
+    fn discard(&self, _: R) -> Option<Self::Rest> {
+        (self.0)();
+        Some(std::future::ready(()))
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn ends() {
     Contract::new(|| {

@@ -8,19 +8,19 @@ use http::{Method, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use seawall::http::{HttpReplay, Idempotent};
-use seawall::{Backoff, Error, ErrorLayer, NoReplay, Retry, RetryConfig, RetryLayer};
+use seawall::{AtBodyEnd, Backoff, Error, ErrorLayer, NoReplay, Retry, RetryConfig, RetryLayer};
 use tokio::time::Instant;
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
 use crate::support::{Wrong, ms};
 
-type Answer = Result<Response<()>, Wrong>;
+type Answer = Result<Response<String>, Wrong>;
 
 /// What the server saw: when, and with which body.
 type Seen = Arc<Mutex<Vec<(u128, Bytes)>>>;
 
 fn status(status: u16) -> Answer {
-    Ok(Response::builder().status(status).body(()).unwrap())
+    Ok(Response::builder().status(status).body(String::new()).unwrap())
 }
 
 fn asking(code: u16, retry_after: &'static str) -> Answer {
@@ -30,7 +30,7 @@ fn asking(code: u16, retry_after: &'static str) -> Answer {
     Ok(response)
 }
 
-fn layer() -> RetryLayer<seawall::http::HttpClassifier, HttpReplay> {
+fn layer() -> RetryLayer<seawall::http::HttpClassifier, HttpReplay, AtBodyEnd> {
     let config = RetryConfig::builder()
         .backoff(Backoff::fixed(ms(500)))
         .max_retry_after(Duration::from_secs(30));
@@ -38,10 +38,10 @@ fn layer() -> RetryLayer<seawall::http::HttpClassifier, HttpReplay> {
 }
 
 async fn send<R>(
-    layer: RetryLayer<seawall::http::HttpClassifier, R>,
+    layer: RetryLayer<seawall::http::HttpClassifier, R, AtBodyEnd>,
     request: http::request::Builder,
     answer: impl Fn(usize) -> Answer,
-) -> (Result<Response<()>, Error<Wrong>>, Vec<(u128, Bytes)>)
+) -> (Result<Response<String>, Error<Wrong>>, Vec<(u128, Bytes)>)
 where
     R: seawall::Replay<Request<Full<Bytes>>, Attempt = Request<Full<Bytes>>> + Clone,
 {

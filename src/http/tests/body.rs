@@ -14,7 +14,7 @@ use tokio_test::{assert_pending, assert_ready, task};
 
 use crate::ends::{AtBodyEnd, Ends, Guard};
 use crate::error::{Error, Reason, Rejected};
-use crate::http::GuardedBody;
+use crate::http::{GuardedBody, JudgeEnd};
 use crate::outcome::Cause;
 
 /// What a body does when it is polled; after the last of it, it ends.
@@ -184,6 +184,51 @@ fn trailers_pass() {
     assert!(body.log.take().is_empty());
     assert!(assert_ready!(body.poll()).unwrap().unwrap().is_trailers());
     assert_eq!(body.log.take(), ["guard dropped"]);
+}
+
+#[test]
+fn trailers_are_the_end_whatever_the_body_says() {
+    let mut body = Guarded::with([Data("a"), Trailers], false, None);
+    body.data();
+    assert!(assert_ready!(body.poll()).unwrap().unwrap().is_trailers());
+    assert_eq!(body.log.take(), ["guard dropped"]);
+    assert!(body.ends());
+}
+
+/// Takes an end without trailers for a reset, and one with trailers for a good one.
+struct Strict;
+
+impl JudgeEnd<io::Error> for Strict {
+    type Error = Error<io::Error>;
+
+    fn judge_end(&self, trailers: Option<&HeaderMap>) -> Option<Cause> {
+        trailers.is_none().then_some(Cause::Reset)
+    }
+}
+
+#[test]
+fn the_end_can_be_judged_once() {
+    for (steps, honest, said) in [
+        (vec![Data("a"), Trailers], true, vec!["guard dropped"]),
+        (vec![Data("a"), Trailers], false, vec!["guard dropped"]),
+        (vec![Data("a")], true, vec!["failed", "guard dropped"]),
+        (vec![Data("a")], false, vec!["failed", "guard dropped"]),
+    ] {
+        let log = Log::default();
+        let script = Script { steps: steps.into(), honest, log: log.clone() };
+        let guard = Watch { log: log.clone(), deadline: None };
+        let mut body = task::spawn(GuardedBody::judged(script, Some(guard), Strict));
+        while assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_some() {}
+        assert_eq!(log.take(), said);
+    }
+}
+
+#[test]
+fn a_default_body_is_empty() {
+    let mut body = task::spawn(GuardedBody::<Script, Watch>::default());
+    assert!(body.is_end_stream());
+    assert_eq!(body.size_hint().exact(), Some(0));
+    assert!(assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_none());
 }
 
 #[test]

@@ -99,6 +99,32 @@ fn what_the_first_attempt_carries_the_next_one_carries_too() {
     assert_eq!(again.extensions().get(), Some(&Idempotent(true)));
 }
 
+/// As [`HttpReplay`], for bodies that are not `Clone`.
+#[test]
+fn the_same_holds_for_bodies_that_are_kept() {
+    use crate::http::BufferedReplay;
+
+    for (cause, idempotent, other) in CAUSES {
+        for (method, is_idempotent) in METHODS {
+            let request = Request::builder().method(&method).uri("http://inventory/");
+            let request = request.header("x-trace", "7").body(String::from("all of it")).unwrap();
+            let replay = BufferedReplay::default();
+            let (first, mut kit) = replay.first(request);
+            assert_eq!(first.headers()["x-trace"], "7");
+            let verdict = Verdict::failure(cause);
+            let again = Replay::<Request<String>>::again(&replay, &mut kit, &verdict);
+            let wanted = if is_idempotent { idempotent } else { other };
+            assert_eq!(again.is_some(), wanted, "{method} after {cause:?}");
+            if let Some(again) = again {
+                assert_eq!(
+                    (again.method(), &again.headers()["x-trace"]),
+                    (&method, &first.headers()["x-trace"])
+                );
+            }
+        }
+    }
+}
+
 #[cfg(feature = "reqwest")]
 mod of_reqwest {
     use super::*;
@@ -135,14 +161,38 @@ mod of_reqwest {
         }
     }
 
+    fn streaming(limit: usize) -> (reqwest::Request, RequestReplay) {
+        let mut request = request(&Method::PUT);
+        let stream = http_body_util::Full::new(bytes::Bytes::from("all of it"));
+        *request.body_mut() = Some(reqwest::Body::wrap(stream));
+        (request, RequestReplay(HttpReplay::default().body_limit(limit)))
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_sent_again_as_far_as_it_is_kept() {
+        use http_body_util::BodyExt;
+
+        for (limit, kept) in [(64, true), (63, false)] {
+            let (request, replay) = streaming(limit);
+            let (mut first, mut kit) = replay.first(request);
+            let body = first.body_mut().take().unwrap();
+            assert_eq!(http_body::Body::size_hint(&body).exact(), Some(9));
+            // Nothing has gone out yet.
+            assert!(again(replay, &mut kit, Cause::Connect).is_some());
+            assert_eq!(body.collect().await.unwrap().to_bytes(), "all of it");
+            let again = again(replay, &mut kit, Cause::Reset);
+            assert_eq!(again.is_some(), kept, "{limit}");
+            if let Some(mut again) = again {
+                let body = again.body_mut().take().unwrap();
+                assert_eq!(body.collect().await.unwrap().to_bytes(), "all of it");
+            }
+        }
+    }
+
     #[test]
-    fn a_stream_is_never_sent_again_even_if_it_was_not_begun() {
-        let mut request = request(&Method::GET);
-        *request.body_mut() = Some(reqwest::Body::wrap(http_body_util::Empty::<&[u8]>::new()));
-        let replay = RequestReplay(HttpReplay::all_methods());
-        let (first, mut kit) = replay.first(request);
-        assert!(first.body().is_some());
-        let again = again(replay, &mut kit, Cause::Connect);
-        assert!(again.is_none());
+    fn a_stream_is_not_wrapped_where_it_is_sent_once() {
+        let (request, replay) = streaming(64);
+        let once = replay.once(request);
+        assert!(once.body().is_some());
     }
 }

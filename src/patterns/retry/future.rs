@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
 use tower_service::Service;
 
 use super::attempts::{Attempts, Next};
+use super::pause::Pause;
+use crate::ends::Discard;
 use crate::error::FromRejected;
 use crate::outcome::{Classify, judge};
 use crate::patterns::oneshot::Oneshot;
@@ -18,37 +19,39 @@ use crate::replay::Replay;
 pin_project! {
     /// The response future of [`RetryService`](super::RetryService).
     #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<S, Req, C, R>
+    pub struct ResponseFuture<S, Req, C, R, N>
     where
         R: Replay<Req>,
         S: Service<R::Attempt>,
+        N: Discard<S::Response>,
     {
         #[pin]
-        state: State<S, R::Attempt>,
+        state: State<S, R::Attempt, N::Rest>,
         service: S,
         kit: R::Kit,
         attempts: Attempts,
         classifier: C,
         replay: R,
+        ends: N,
     }
 }
 
 pin_project! {
     #[project = StateProj]
-    enum State<S, A>
+    enum State<S, A, D>
     where
         S: Service<A>,
     {
         Attempting { #[pin] call: Oneshot<S, A> },
-        // Boxed, so that a call that succeeds at once is no larger for those that do not.
-        Waiting { pause: Pin<Box<Sleep>>, attempt: Option<A> },
+        Waiting { pause: Pin<Box<Pause<D>>>, attempt: Option<A> },
     }
 }
 
-impl<S, Req, C, R> ResponseFuture<S, Req, C, R>
+impl<S, Req, C, R, N> ResponseFuture<S, Req, C, R, N>
 where
     R: Replay<Req>,
     S: Service<R::Attempt>,
+    N: Discard<S::Response>,
 {
     #[inline]
     pub(super) const fn new(
@@ -58,18 +61,20 @@ where
         attempts: Attempts,
         classifier: C,
         replay: R,
+        ends: N,
     ) -> Self {
         let state = State::Attempting { call: Oneshot::calling(call) };
-        Self { state, service, kit, attempts, classifier, replay }
+        Self { state, service, kit, attempts, classifier, replay, ends }
     }
 }
 
-impl<S, Req, C, R> Future for ResponseFuture<S, Req, C, R>
+impl<S, Req, C, R, N> Future for ResponseFuture<S, Req, C, R, N>
 where
     R: Replay<Req>,
     S: Service<R::Attempt> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>>,
+    N: Discard<S::Response>,
 {
     type Output = Result<S::Response, S::Error>;
 
@@ -91,11 +96,15 @@ where
                         Next::Fail(rejected) => {
                             return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                         }
-                        Next::Wait(pause) if pause.is_zero() => attempt,
-                        Next::Wait(pause) => {
-                            let pause = Box::pin(sleep(pause));
-                            this.state.set(State::Waiting { pause, attempt });
-                            continue;
+                        Next::Wait(span) => {
+                            let rest = result.ok().and_then(|it| this.ends.discard(it));
+                            match Pause::new(span, rest) {
+                                Some(pause) => {
+                                    this.state.set(State::Waiting { pause, attempt });
+                                    continue;
+                                }
+                                None => attempt,
+                            }
                         }
                     }
                 }
@@ -116,10 +125,11 @@ where
     }
 }
 
-impl<S, Req, C, R> fmt::Debug for ResponseFuture<S, Req, C, R>
+impl<S, Req, C, R, N> fmt::Debug for ResponseFuture<S, Req, C, R, N>
 where
     R: Replay<Req>,
     S: Service<R::Attempt>,
+    N: Discard<S::Response>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").field("attempts", &self.attempts).finish_non_exhaustive()

@@ -30,7 +30,8 @@
 //! the request be sent again, does the backoff give a wait, does the wait fit into `max_duration` and the
 //! call's [`Deadline`](crate::Deadline), does the budget have room? If any answer is no, the caller gets the
 //! last outcome as it is, never wrapped. No attempt begins after the deadline: if a wait that fitted ends late
-//! all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer. State is per call; dropping the future
+//! all the same, the call fails with [`DeadlineExceeded`](crate::Reason::DeadlineExceeded). A wait of zero sets no timer. What is left of a failed response is got rid of during the wait, which it does not lengthen
+//! ([`Discard`](crate::Discard)). State is per call; dropping the future
 //! while it waits makes no further attempt.
 //!
 //! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless
@@ -65,6 +66,7 @@ mod config;
 pub mod future;
 mod handle;
 mod layer;
+mod pause;
 mod service;
 
 pub use attempts::{Attempts, Next};
@@ -72,4 +74,5 @@ pub use budget::RetryBudget;
 pub use config::{RetryConfig, RetryConfigBuilder};
 pub use handle::{Retry, RetryMetrics};
 pub use layer::RetryLayer;
+pub(crate) use pause::Pause;
 pub use service::RetryService;

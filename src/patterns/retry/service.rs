@@ -6,6 +6,7 @@ use tower_service::Service;
 
 use super::Retry;
 use super::future::ResponseFuture;
+use crate::ends::{AtResponse, Discard};
 use crate::error::FromRejected;
 use crate::outcome::{Classify, ResultClassifier};
 use crate::replay::{CloneRequest, Replay};
@@ -15,29 +16,31 @@ use crate::replay::{CloneRequest, Replay};
 /// The first attempt uses the instance that was made ready; each later one readies a clone after the
 /// pause, so that no place in the inner service is held while waiting.
 #[derive(Clone, Debug)]
-pub struct RetryService<S, C = ResultClassifier, R = CloneRequest> {
+pub struct RetryService<S, C = ResultClassifier, R = CloneRequest, N = AtResponse> {
     inner: S,
     retry: Retry,
     classifier: C,
     replay: R,
+    ends: N,
 }
 
-impl<S, C, R> RetryService<S, C, R> {
-    pub(super) const fn new(inner: S, retry: Retry, classifier: C, replay: R) -> Self {
-        Self { inner, retry, classifier, replay }
+impl<S, C, R, N> RetryService<S, C, R, N> {
+    pub(super) const fn new(inner: S, retry: Retry, classifier: C, replay: R, ends: N) -> Self {
+        Self { inner, retry, classifier, replay, ends }
     }
 }
 
-impl<S, Req, C, R> Service<Req> for RetryService<S, C, R>
+impl<S, Req, C, R, N> Service<Req> for RetryService<S, C, R, N>
 where
     R: Replay<Req> + Clone,
     S: Service<R::Attempt> + Clone,
     S::Error: FromRejected,
     C: Classify<Result<S::Response, S::Error>> + Clone,
+    N: Discard<S::Response> + Clone,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S, Req, C, R>;
+    type Future = ResponseFuture<S, Req, C, R, N>;
 
     #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
@@ -56,6 +59,7 @@ where
             attempts,
             self.classifier.clone(),
             self.replay.clone(),
+            self.ends.clone(),
         )
     }
 }

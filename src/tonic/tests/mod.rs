@@ -1,0 +1,5 @@
+mod classify;
+mod pushback;
+mod replay;
+mod status;
+mod timeout;
