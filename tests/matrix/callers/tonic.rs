@@ -50,7 +50,7 @@ impl Caller for Tonic {
             match client.check(request).await {
                 Ok(answer) if answer.get_ref().status == 1 => "whole".into(),
                 Ok(answer) => format!("{:?}", answer.get_ref()),
-                Err(status) => match known(&status) {
+                Err(status) => match known(&status, http2) {
                     Some(kind) => format!("{:?}: {kind}", status.code()),
                     None => format!("{:?}", status.code()),
                 },
