@@ -2,6 +2,7 @@
 
 mod hyper;
 mod reqwest;
+mod tonic;
 
 use std::pin::Pin;
 
@@ -38,7 +39,7 @@ pub trait Caller: Sync {
 }
 
 pub fn callers() -> impl Iterator<Item = &'static dyn Caller> {
-    let callers: [&dyn Caller; 2] = [&reqwest::Reqwest, &hyper::Hyper];
+    let callers: [&dyn Caller; 3] = [&reqwest::Reqwest, &hyper::Hyper, &tonic::Tonic];
     callers.into_iter()
 }
 

@@ -6,11 +6,11 @@ use std::io::ErrorKind;
 use seawall::Rejected;
 
 /// The error that matters in the chain, in words; as it is, if it is none that is known.
-pub fn kind(error: &(dyn StdError + 'static)) -> String {
-    known(error).unwrap_or_else(|| format!("{error:?}"))
+pub fn kind(error: &(dyn StdError + 'static), http2: bool) -> String {
+    known(error, http2).unwrap_or_else(|| format!("{error:?}"))
 }
 
-pub fn known(error: &(dyn StdError + 'static)) -> Option<String> {
+pub fn known(error: &(dyn StdError + 'static), http2: bool) -> Option<String> {
     if let Some(rejected) = Rejected::find(error) {
         return Some(match rejected.reason() {
             seawall::Reason::AttemptTimedOut => "attempt timed out".into(),
@@ -23,7 +23,11 @@ pub fn known(error: &(dyn StdError + 'static)) -> Option<String> {
         found = one(error).or(found);
         next = error.source();
     }
-    found
+    found.map(|found| match &*found {
+        // How the connection of a stream ended is told to whoever hears of it first; the others hear that it did.
+        "reset" | "broken off" if http2 => "lost".into(),
+        _ => found,
+    })
 }
 
 /// What one error of the chain says.
@@ -36,7 +40,7 @@ fn one(error: &(dyn StdError + 'static)) -> Option<String> {
             Some(_) if error.is_go_away() => "GOAWAY".into(),
             Some(h2::Reason::REFUSED_STREAM) => "REFUSED_STREAM".into(),
             // What h2 makes of a body that is not as long as it says.
-            Some(h2::Reason::PROTOCOL_ERROR) if error.is_library() => "broken off".into(),
+            Some(h2::Reason::PROTOCOL_ERROR) if error.is_library() => "wrong length".into(),
             reason => format!("h2 {reason:?}"),
         });
     }
@@ -44,13 +48,9 @@ fn one(error: &(dyn StdError + 'static)) -> Option<String> {
         return error.is_incomplete_message().then(|| "broken off".into());
     }
     let error = error.downcast_ref::<std::io::Error>()?;
-    // h2 keeps only the words of the system's errors.
-    let from_system = error.raw_os_error().is_some() || error.to_string().contains("os error");
     Some(match error.kind() {
         ErrorKind::ConnectionRefused => "refused".into(),
         ErrorKind::ConnectionReset => "reset".into(),
-        // A reset, too, to whoever writes before reading.
-        ErrorKind::BrokenPipe if from_system => "reset".into(),
         ErrorKind::BrokenPipe | ErrorKind::UnexpectedEof => "broken off".into(),
         // A wrapper says what is within it.
         ErrorKind::Other => return None,

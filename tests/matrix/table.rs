@@ -7,7 +7,7 @@ use crate::cell::{Cell, Played};
 use crate::faults::Want;
 
 /// Of a caller's column.
-const WIDTH: usize = 34;
+const WIDTH: usize = 32;
 
 /// Prints all cells, and the wrong ones in full. Returns how many are wrong.
 pub fn print(played: &[Played], took: Duration) -> usize {

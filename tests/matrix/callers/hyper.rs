@@ -48,12 +48,12 @@ impl Caller for Hyper {
             let request = Request::get(url).body(Empty::<Bytes>::new()).unwrap();
             let response = match pipeline(steps).layer(client).oneshot(request).await {
                 Ok(response) => response,
-                Err(error) => return kind(&error),
+                Err(error) => return kind(&error, http2),
             };
             let status = response.status().as_u16();
             match response.into_body().collect().await {
                 Ok(body) => answered(status, &body.to_bytes()),
-                Err(error) => format!("body: {}", kind(&error)),
+                Err(error) => format!("body: {}", kind(&error, http2)),
             }
         })
     }

@@ -32,12 +32,12 @@ impl Caller for Reqwest {
             });
             let response = match client.build().unwrap().get(url).send().await {
                 Ok(response) => response,
-                Err(error) => return kind(&error),
+                Err(error) => return kind(&error, http2),
             };
             let status = response.status().as_u16();
             match response.bytes().await {
                 Ok(body) => answered(status, &body),
-                Err(error) => format!("body: {}", kind(&error)),
+                Err(error) => format!("body: {}", kind(&error, http2)),
             }
         })
     }
