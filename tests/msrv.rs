@@ -1,6 +1,8 @@
 //! `rust-version` holds for all that users get: no dependency of any feature asks for more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -8,13 +10,41 @@ use serde_json::Value;
 type Version = (u64, u64, u64);
 
 /// All platforms' dependencies where all of them are at hand, else those of this one.
+///
+/// Of a package that has this one, with all features, and nothing else: what the tests and the workspace's other
+/// members need besides need not be at hand.
 fn metadata() -> Value {
-    ask(&[]).or_else(|_| ask(&["--filter-platform", &host()])).expect("cargo knows the packages")
+    let user = user();
+    let manifest = user.to_str().expect("UTF-8");
+    let all = ["--manifest-path", manifest];
+    let host = host();
+    let here = ["--manifest-path", manifest, "--filter-platform", &host];
+    ask(&all).or_else(|_| ask(&here)).expect("cargo knows the packages")
+}
+
+/// The manifest of that package, beside a copy of the lockfile.
+fn user() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let package = ask(&["--no-deps"]).expect("cargo reads the manifest");
+    let package = package["packages"].as_array().unwrap().iter().find(|it| it["name"] == "seawall");
+    let features: Vec<_> = package.unwrap()["features"].as_object().unwrap().keys().collect();
+
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("msrv");
+    fs::create_dir_all(folder.join("src")).expect("a folder");
+    fs::write(folder.join("src/lib.rs"), "").expect("a file");
+    fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).expect("a lockfile");
+    let manifest = folder.join("Cargo.toml");
+    let text = format!(
+        "[package]\nname = \"user\"\nedition = \"2024\"\n\n[workspace]\n\n\
+         [dependencies]\nseawall = {{ path = {root:?}, features = {features:?} }}\n",
+    );
+    fs::write(&manifest, text).expect("a manifest");
+    manifest
 }
 
 fn ask(more: &[&str]) -> Result<Value, String> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--all-features", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--offline"])
         .args(more)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
@@ -67,10 +97,10 @@ fn reached<'m>(metadata: &'m Value, root: &'m str) -> BTreeSet<&'m str> {
 #[test]
 fn no_normal_dependency_asks_for_a_newer_rust() {
     let metadata = metadata();
-    let root = text(&metadata["resolve"]["root"]);
     let packages = metadata["packages"].as_array().unwrap();
     let packages: BTreeMap<_, _> =
         packages.iter().map(|package| (text(&package["id"]), package)).collect();
+    let (root, _) = packages.iter().find(|(_, package)| package["name"] == "seawall").unwrap();
     let own = version(text(&packages[root]["rust_version"]));
 
     let reached = reached(&metadata, root);
@@ -80,7 +110,16 @@ fn no_normal_dependency_asks_for_a_newer_rust() {
     {
         assert!(names.contains(name), "the walk has missed {name}");
     }
-    assert!(!names.contains("proptest"), "the walk has strayed into the tests' dependencies");
+    for name in ["proptest", "kube-client"] {
+        assert!(!names.contains(name), "the walk has strayed to {name}, which no user gets");
+    }
+    let lockfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock");
+    let lockfile = fs::read_to_string(lockfile).expect("a lockfile");
+    for id in &reached {
+        let [name, is] = ["name", "version"].map(|key| text(&packages[id][key]));
+        let entry = format!("name = \"{name}\"\nversion = \"{is}\"\n");
+        assert!(lockfile.contains(&entry), "{name} {is} is not what the lockfile holds");
+    }
 
     let too_new: Vec<_> = reached
         .iter()

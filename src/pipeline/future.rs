@@ -126,6 +126,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
+        // Whoever polls need not be whoever called: behind a buffer it is another task that calls.
+        *this.deadline = Deadline::earlier(*this.deadline, Deadline::current());
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
         loop {

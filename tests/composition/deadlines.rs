@@ -26,6 +26,21 @@ async fn the_earlier_of_the_own_deadline_and_the_one_outside_counts() {
     }
 }
 
+/// kube and octocrab have a buffer around whatever is put into them.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_holds_behind_a_buffer_where_another_task_makes_the_call() {
+    let pipeline = Pipeline::builder("p").deadline(ms(1_000)).build().unwrap();
+    let service = ServiceBuilder::new()
+        .buffer(8)
+        .layer(pipeline)
+        .service(service_fn(async |(): ()| hang().await.map_err(std::io::Error::other)));
+    let start = Instant::now();
+    let call = Deadline::after(ms(20)).scope(service.oneshot(()));
+    let error = call.await.unwrap_err();
+    let reason = Rejected::find(&*error).map(Rejected::reason);
+    assert_eq!((reason, start.elapsed()), (Some(Reason::DeadlineExceeded), ms(20)));
+}
+
 /// The service learns what is left to it: the attempt's limit, or less.
 #[tokio::test(start_paused = true)]
 async fn the_service_sees_the_earliest_limit() {
