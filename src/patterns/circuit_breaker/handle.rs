@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -14,6 +14,7 @@ use super::view::{Counters, Metrics, State};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Cause, Classify, ResultClassifier, Verdict, judge};
+use crate::sync::MutexGuard;
 use crate::telemetry::Observer;
 
 /// A named circuit breaker. Clones share one state.

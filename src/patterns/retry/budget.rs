@@ -1,9 +1,13 @@
 //! How much of the work in flight may be retries.
 
+#[cfg(all(test, seawall_loom))]
+mod loom;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::settings::ConfigError;
+use crate::sync::AtomicU64;
 
 /// Bounds retries to a share of the calls in flight, so that an outage cannot multiply the load.
 ///
