@@ -1,7 +1,30 @@
-//! A lock that shrugs off poison.
+//! A lock that shrugs off poison, and atomics; under `--cfg seawall_loom` loom's, for the models.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+
+use self::primitives::Mutex;
+pub(crate) use self::primitives::{AtomicBool, AtomicU64, MutexGuard};
+
+#[cfg(not(all(test, seawall_loom)))]
+mod primitives {
+    pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+    pub(crate) use std::sync::{Mutex, MutexGuard};
+}
+
+#[cfg(all(test, seawall_loom))]
+mod primitives {
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64};
+    pub(crate) use loom::sync::{Mutex, MutexGuard};
+}
+
+/// Plays a model with every order of steps in which no thread is interrupted more than three times.
+#[cfg(all(test, seawall_loom))]
+pub(crate) fn model(play: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(play);
+}
 
 /// A mutex for state that is consistent at every point where a panic could strike.
 ///
@@ -10,7 +33,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub(crate) struct Lock<T>(Mutex<T>);
 
 impl<T> Lock<T> {
-    pub(crate) const fn new(value: T) -> Self {
+    pub(crate) fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }
 

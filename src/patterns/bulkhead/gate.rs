@@ -7,12 +7,15 @@
 //! Where it is fair, the one who is called is in already: the place is handed over. Otherwise being
 //! called is only advice to look, and a newcomer may be faster. As many are called as places are free.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+#[cfg(all(test, seawall_loom))]
+mod loom;
+
+use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use super::queue::{Queue, Standing};
 use super::state::Word;
-use crate::sync::Lock;
+use crate::sync::{AtomicU64, Lock};
 
 #[derive(Debug)]
 pub(super) struct Gate {

@@ -3,7 +3,10 @@
 //! The core finds out by itself what is due whenever it is asked. The task is there for observers,
 //! who want to hear of a transition when it happens. It holds the breaker weakly and ends with it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(all(test, seawall_loom))]
+mod loom;
+
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use tokio::runtime::Handle;
@@ -11,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
 use super::shared::Shared;
+use crate::sync::AtomicBool;
 
 /// Whether the task runs, and how to wake it.
 #[derive(Debug, Default)]

@@ -6,10 +6,12 @@
 //! wrong one. Whoever locks the core closes the gate first and credits the count; that is one
 //! order of all calls, as if each had taken the lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::sync::AtomicU64;
 
 /// Lowest in the word: how many calls were counted.
 const COUNT: u64 = (1 << 20) - 1;
@@ -53,7 +55,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// A gate that knows nothing yet.
-    pub(super) const fn new(created: Instant) -> Self {
+    pub(super) fn new(created: Instant) -> Self {
         Self { word: AtomicU64::new(0), until: AtomicU64::new(0), created }
     }
 

@@ -1,9 +1,12 @@
 //! The core behind its lock, and everything that has to happen outside that lock.
 
+#[cfg(all(test, seawall_loom))]
+mod loom;
+
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,7 +22,7 @@ use crate::deadline::Deadline;
 use crate::error::{Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 use crate::random::Random;
-use crate::sync::Lock;
+use crate::sync::{Lock, MutexGuard};
 use crate::telemetry::{CircuitBreakerEvent, EventKind, Observers, Outbox};
 
 pub(crate) struct Shared {

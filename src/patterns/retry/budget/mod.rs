@@ -3,10 +3,12 @@
 //! One handle over three rules: a share of what is in flight, deposits in a window of time, and tokens.
 
 mod deposits;
+#[cfg(all(test, seawall_loom))]
+mod loom;
 mod tokens;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use tokio::time::Instant;
 
@@ -16,7 +18,7 @@ pub use self::tokens::TokenBudgetBuilder;
 use self::tokens::Tokens;
 use crate::outcome::Cause;
 use crate::settings::ConfigError;
-use crate::sync::Lock;
+use crate::sync::{AtomicU64, Lock};
 
 /// Bounds the retries of all calls together, so that an outage cannot multiply the load.
 ///

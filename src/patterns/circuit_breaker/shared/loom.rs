@@ -1,0 +1,83 @@
+//! The gate's word against the core's lock, in every order.
+
+use std::sync::atomic::Ordering;
+
+use loom::thread;
+
+use super::gate;
+use crate::sync::model;
+use crate::{Cause, CircuitBreaker, CircuitBreakerConfig, SlidingWindow, State};
+
+fn breaker(window: SlidingWindow) -> CircuitBreaker {
+    let config = CircuitBreakerConfig::builder()
+        .sliding_window(window)
+        .minimum_number_of_calls(1)
+        .permitted_calls_in_half_open(1);
+    CircuitBreaker::new("model", config.build().unwrap())
+}
+
+/// Who asks the word is told what the core would say.
+fn agree(breaker: &CircuitBreaker) {
+    let core = breaker.shared.core.lock();
+    assert_eq!(breaker.shared.gate.load(Ordering::Acquire), gate(&core));
+}
+
+#[test]
+fn the_word_is_that_of_the_last_transition() {
+    model(|| {
+        let breaker = breaker(SlidingWindow::Count(1));
+        let other = thread::spawn({
+            let breaker = breaker.clone();
+            move || breaker.transition_to_forced_open()
+        });
+        breaker.reset();
+        other.join().unwrap();
+        agree(&breaker);
+        assert_eq!(breaker.try_acquire().is_err(), breaker.state() == State::ForcedOpen);
+    });
+}
+
+#[test]
+fn whoever_knows_that_it_is_open_is_refused() {
+    model(|| {
+        let breaker = breaker(SlidingWindow::Count(1));
+        let opened = std::sync::Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let other = thread::spawn({
+            let (breaker, opened) = (breaker.clone(), opened.clone());
+            move || {
+                breaker.transition_to_forced_open();
+                // The only ordering that there is comes from the breaker itself.
+                opened.store(true, Ordering::Release);
+            }
+        });
+        let knows = opened.load(Ordering::Acquire);
+        let permit = breaker.try_acquire();
+        assert!(!(knows && permit.is_ok()));
+        drop(permit);
+        other.join().unwrap();
+        agree(&breaker);
+    });
+}
+
+#[test]
+fn a_report_from_before_the_transition_changes_nothing_after_it() {
+    model(|| {
+        let breaker = breaker(SlidingWindow::Count(1));
+        let before = breaker.shared.gate.load(Ordering::Acquire) >> 1;
+        let fail = {
+            let breaker = breaker.clone();
+            move || {
+                if let Ok(permit) = breaker.try_acquire() {
+                    permit.failure(Cause::Other);
+                }
+            }
+        };
+        let other = thread::spawn(fail.clone());
+        fail();
+        other.join().unwrap();
+        // The first report opened it; the second one came too late or was never let in.
+        assert_eq!(breaker.state(), State::Open);
+        assert_eq!(breaker.shared.gate.load(Ordering::Acquire) >> 1, before + 1);
+        agree(&breaker);
+    });
+}
