@@ -89,6 +89,8 @@
 //! | connection reset, timeout | if the request says [`Idempotent(true)`](crate::http::Idempotent) |
 //! | other codes, TLS handshake refused | no |
 //!
+//! A request with a [`NoRetry`](crate::http::NoRetry) among its extensions is sent exactly once.
+//!
 //! A server's `grpc-retry-pushback-ms` is obeyed as `Retry-After` is, up to `max_retry_after` of the retry; a negative
 //! one, or one that is no number, forbids the retry. A later attempt says in `grpc-previous-rpc-attempts` how many came
 //! before it. Each attempt says in `grpc-timeout` what is left until the deadline of the whole call, unless

@@ -7,7 +7,7 @@ use tonic::body::Body;
 use super::code::Codes;
 use super::timeout::{self, CallDeadline};
 use crate::deadline::Deadline;
-use crate::http::{BodyKit, Idempotent, ReplayBody};
+use crate::http::{BodyKit, Idempotent, NoRetry, ReplayBody};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 
@@ -76,7 +76,8 @@ impl GrpcReplay {
 pub struct GrpcKit {
     /// Without its body.
     head: Request<()>,
-    body: BodyKit<Body>,
+    /// Nothing if the request is to be sent once.
+    body: Option<BodyKit<Body>>,
     /// Attempts that the server can have seen.
     seen: u32,
 }
@@ -99,8 +100,13 @@ impl Replay<Request<Body>> for GrpcReplay {
 
     fn first(&self, request: Request<Body>) -> (Request<Body>, GrpcKit) {
         let (head, body) = self.once(request).into_parts();
-        let (first, body) = ReplayBody::first(body, self.body_limit);
-        let attempt = Request::from_parts(head.clone(), Body::new(first));
+        let (first, body) = if head.extensions.get::<NoRetry>().is_some() {
+            (body, None)
+        } else {
+            let (first, kit) = ReplayBody::first(body, self.body_limit);
+            (Body::new(first), Some(kit))
+        };
+        let attempt = Request::from_parts(head.clone(), first);
         (attempt, GrpcKit { head: Request::from_parts(head, ()), body, seen: 0 })
     }
 
@@ -112,7 +118,7 @@ impl Replay<Request<Body>> for GrpcReplay {
         {
             return None;
         }
-        let body = Body::new(kit.body.again()?);
+        let body = Body::new(kit.body.as_mut()?.again()?);
         // gRPC does not count attempts that never reached the server.
         if !verdict.cause().is_some_and(Cause::is_unsent) {
             kit.seen = kit.seen.saturating_add(1);

@@ -7,7 +7,7 @@ use tonic::Code;
 use tonic::body::Body;
 
 use crate::deadline::Deadline;
-use crate::http::Idempotent;
+use crate::http::{Idempotent, NoRetry};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 use crate::tonic::timeout::announce;
@@ -44,6 +44,14 @@ fn what_was_never_begun_is_sent_again_whatever_the_request_says() {
             assert!(is_repeated(said, Verdict::failure(cause)), "{cause:?} {said:?}");
         }
     }
+}
+
+#[test]
+fn a_request_that_is_to_be_sent_once_is() {
+    let mut request = request();
+    request.extensions_mut().insert(NoRetry);
+    let (_first, mut kit) = GrpcReplay::default().first(request);
+    assert!(GrpcReplay::default().again(&mut kit, &Verdict::failure(Cause::Connect)).is_none());
 }
 
 #[test]
