@@ -46,8 +46,8 @@ pub(super) fn grow(initial: Duration, multiplier: f64, steps: u32) -> Duration {
 /// Even over `from` (included) to `to` (not included); `from` if there is nothing between.
 pub(super) fn between(from: Duration, to: Duration, fraction: f64) -> Duration {
     let Some(width) = to.checked_sub(from).filter(|width| !width.is_zero()) else { return from };
-    let most = width - Duration::from_nanos(1);
-    from.saturating_add(scale(width, fraction).min(most))
+    // The fraction is below 1 by enough for the product to be cut to less than the width.
+    from.saturating_add(scale(width, fraction))
 }
 
 pub(super) fn millis(span: Duration) -> u64 {
