@@ -77,10 +77,10 @@ impl Twins {
             36 => pass(ms(self.roll(700) as u64)).await,
             37 if self.roll(8) == 0 => self.both.iter().for_each(CircuitBreaker::reset),
             38 if self.roll(8) == 0 => {
-                self.both.iter().for_each(CircuitBreaker::transition_to_metrics_only)
+                self.both.iter().for_each(CircuitBreaker::transition_to_metrics_only);
             }
             38 if self.roll(8) == 0 => {
-                self.both.iter().for_each(CircuitBreaker::transition_to_disabled)
+                self.both.iter().for_each(CircuitBreaker::transition_to_disabled);
             }
             39 => self.compare(),
             _ => {}
