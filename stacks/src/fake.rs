@@ -88,8 +88,10 @@ pub struct Seen {
     pub body: Bytes,
 }
 
+type Script = Box<dyn Fn(&Seen, usize) -> Answer + Send + Sync>;
+
 struct Shared {
-    script: Box<dyn Fn(&Seen, usize) -> Answer + Send + Sync>,
+    script: Script,
     seen: Mutex<Vec<Seen>>,
 }
 

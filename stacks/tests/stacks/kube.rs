@@ -1,7 +1,5 @@
 //! kube against a fake API server.
 
-use std::time::Instant;
-
 use futures_util::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::{ListParams, PostParams, WatchEvent, WatchParams};
@@ -10,7 +8,7 @@ use seawall::pipeline::Step;
 use seawall::{BulkheadConfig, Deadline, Reason, State};
 use seawall_stacks::fake::{Answer, Fake};
 use seawall_stacks::kube::{KubePipeline, builder, client, watches};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{attempt, breaker, ms, reason, retry};
 

@@ -1,14 +1,12 @@
 //! octocrab against a fake GitHub.
 
-use std::time::Instant;
-
 use octocrab::Octocrab;
 use seawall::pipeline::Step;
 use seawall::{Reason, State};
 use seawall_stacks::fake::{Answer, Fake};
 use seawall_stacks::octocrab::{builder, client};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{attempt, breaker, ms, reason, retry};
 
