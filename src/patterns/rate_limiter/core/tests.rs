@@ -114,14 +114,16 @@ proptest! {
         let again = |place: usize, after: Duration, patience: Patience| {
             let Step::Ask { permits, .. } = steps[place] else { unreachable!() };
             let mut again = Played::new(&config, start);
-            steps[..place].iter().for_each(|&step| drop(again.play(step)));
+            for &step in &steps[..place] {
+                again.play(step);
+            }
             let now = again.now() + after;
             again.core.ask(now, permits, patience).map(drop)
         };
         let mut limit = limit;
-        for place in 0..steps.len() {
-            let answer = played.play(steps[place]);
-            match steps[place] {
+        for (place, &step) in steps.iter().enumerate() {
+            let answer = played.play(step);
+            match step {
                 Step::SetLimit { limit: now } => limit = now,
                 Step::Ask { permits, patient } => {
                     let patience = if patient { Patience::Timeout(None) } else { Patience::None };
