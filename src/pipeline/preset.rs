@@ -11,7 +11,7 @@ use crate::patterns::bulkhead::BulkheadConfig;
 use crate::patterns::circuit_breaker::CircuitBreakerConfig;
 #[cfg(feature = "tonic")]
 use crate::patterns::rate_limiter::OnePermission;
-use crate::patterns::retry::RetryConfig;
+use crate::patterns::retry::{RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::TimeLimiterConfig;
 #[cfg(feature = "tonic")]
 use crate::tonic::{AtTrailers, ChannelLayer, ChannelService, GrpcClassifier, GrpcReplay};
@@ -50,11 +50,12 @@ impl Pipeline {
     pub fn http(
         name: impl Into<Arc<str>>,
     ) -> PipelineBuilder<HttpClassifier, AtBodyEnd, HttpReplay> {
-        Self::builder(name).http().safe()
+        Self::builder(name).http().safe(RetryConfig::safe())
     }
 
     /// Starts with safe steps for gRPC calls over a tonic channel to one service: the steps of
-    /// [`http`](Self::http), judged and repeated as gRPC has it; see [`tonic`](crate::tonic).
+    /// [`http`](Self::http), judged and repeated as gRPC has it; see [`tonic`](crate::tonic). What a
+    /// server asks for by `grpc-retry-pushback-ms` is waited for exactly.
     ///
     /// The deadline holds to the end of a stream, and the time limiter's 10 s to the head of its response, which
     /// some servers send only with the first message. For streams that live long leave both
@@ -76,14 +77,15 @@ impl Pipeline {
     pub fn grpc(
         name: impl Into<Arc<str>>,
     ) -> PipelineBuilder<GrpcClassifier, AtTrailers, GrpcReplay, OnePermission, ChannelLayer> {
-        Self::builder(name).grpc().safe()
+        // A pushback is each client's own, and exact.
+        Self::builder(name).grpc().safe(RetryConfig::safe().retry_after_spread(0.0))
     }
 }
 
 impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
-    fn safe(self) -> Self {
+    fn safe(self, retry: RetryConfigBuilder) -> Self {
         self.deadline(Duration::from_secs(30))
-            .retry(RetryConfig::safe())
+            .retry(retry)
             .circuit_breaker(CircuitBreakerConfig::safe())
             .time_limiter(TimeLimiterConfig::builder().timeout(Duration::from_secs(10)))
             .bulkhead(BulkheadConfig::builder().max_concurrent_calls(256))

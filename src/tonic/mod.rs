@@ -91,10 +91,11 @@
 //!
 //! A request with a [`NoRetry`](crate::http::NoRetry) among its extensions is sent exactly once.
 //!
-//! A server's `grpc-retry-pushback-ms` is obeyed as `Retry-After` is, up to `max_retry_after` of the retry; a negative
-//! one, or one that is no number, forbids the retry. A later attempt says in `grpc-previous-rpc-attempts` how many came
-//! before it. Each attempt says in `grpc-timeout` what is left until the deadline of the whole call, unless
-//! the request has set a shorter one; that one, too, is for all attempts together.
+//! A server's `grpc-retry-pushback-ms` is obeyed as `Retry-After` is: up to `max_retry_after` of the retry, and by the
+//! preset without any spread. A negative one, or one that is no number, forbids the retry. A later attempt says in
+//! `grpc-previous-rpc-attempts` how many came before it. Each attempt says in `grpc-timeout` what is left until the
+//! deadline of the whole call, unless the request has set a shorter one; that one, too, is for all attempts
+//! together.
 
 mod channel;
 mod classify;

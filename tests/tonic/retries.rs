@@ -78,7 +78,7 @@ async fn a_pushback_is_waited_for_exactly() {
     for code in ["14", "8"] {
         let asked = trailers_only(code).header("grpc-retry-pushback-ms", "70");
         let server = serve([asked, message("0")]);
-        let pipeline = preset().build().unwrap();
+        let pipeline = seawall::Pipeline::grpc("greeter").build().unwrap();
         let waits = Arc::new(Mutex::new(Vec::new()));
         let log = waits.clone();
         pipeline.observe(move |event: &Event<'_>| {

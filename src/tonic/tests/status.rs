@@ -13,6 +13,7 @@ fn every_reason_has_its_code() {
         (Reason::CircuitHalfOpen, Code::Unavailable),
         (Reason::CircuitForcedOpen, Code::Unavailable),
         (Reason::AttemptsExhausted { attempts: 3 }, Code::Unavailable),
+        (Reason::RetryBudgetSpent { attempts: 1 }, Code::Unavailable),
         (Reason::BulkheadFull, Code::ResourceExhausted),
         (Reason::RateLimited, Code::ResourceExhausted),
         (Reason::DeadlinePassed, Code::DeadlineExceeded),
