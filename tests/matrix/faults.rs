@@ -107,7 +107,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "reset in body",
-        behaviour: |whole| whole.reset_after(3),
+        behaviour: |whole| whole.reset_later(3, Duration::from_millis(200)),
         once: each(["body: reset", "body: lost", "Unknown: lost"], 1, 1),
         ..PLAIN
     },

@@ -10,6 +10,9 @@ use super::behaviour::{Act, Behaviour};
 use super::shared::Seen;
 use super::{Gate, Http2Code};
 
+/// How long the client has to read what comes before a reset.
+const BEFORE_RESET: Duration = Duration::from_millis(20);
+
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -129,13 +132,24 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Hang])
     }
 
-    /// TCP reset after so many bytes of the body, 100 ms later: a reset takes away what the client has not read yet.
+    /// TCP reset after so many bytes of the body, 20 ms later. See [`reset_later`](Self::reset_later).
     ///
     /// # Panics
     ///
     /// If the body has not so many bytes.
     pub fn reset_after(self, bytes: usize) -> Self {
-        self.split(bytes, |_| vec![Step::Reset])
+        self.reset_later(bytes, BEFORE_RESET)
+    }
+
+    /// TCP reset so much `later` than so many bytes of the body.
+    ///
+    /// A reset takes away what the client has not read yet, the head included: on a busy machine leave it the time.
+    ///
+    /// # Panics
+    ///
+    /// If the body has not so many bytes.
+    pub fn reset_later(self, bytes: usize, later: Duration) -> Self {
+        self.split(bytes, |_| vec![Step::Wait(later), Step::Reset])
     }
 
     /// The connection is closed in order (FIN) after so many bytes of the body: an incomplete message.
@@ -147,14 +161,14 @@ impl Behaviour {
         self.split(bytes, |_| vec![Step::Close])
     }
 
-    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body, 100 ms later.
+    /// HTTP/2: `RST_STREAM` with this error code after so many bytes of the body, 20 ms later.
     ///
     /// # Panics
     ///
     /// If the body has not so many bytes.
     pub fn reset_stream_after(self, bytes: usize, code: impl Into<u32>) -> Self {
         let code = Http2Code::from(code.into());
-        self.split(bytes, |_| vec![Step::ResetStream(code)])
+        self.split(bytes, |_| vec![Step::Wait(BEFORE_RESET), Step::ResetStream(code)])
     }
 
     /// Sends so many bytes, and then what `end` makes of the rest.

@@ -21,10 +21,6 @@ use super::connection::About;
 use super::shared::{Seen, Shared};
 use crate::testing::either::{Either, either};
 
-/// How long the reader has to see what came before a reset, which takes away what it has not read yet. Long, since it
-/// may share its processors with others.
-pub(super) const BEFORE_RESET: Duration = Duration::from_millis(100);
-
 /// How long a client may go on sending what nobody reads.
 pub(super) const DRAIN: Duration = Duration::from_millis(200);
 
@@ -129,10 +125,7 @@ impl<T: Io> Wire<T> {
                     self.watch(pause(*every)).await?;
                 },
                 Step::Hang => return self.watch(pending()).await,
-                Step::Reset => {
-                    self.watch(sleep(BEFORE_RESET)).await?;
-                    return Ok(Next::Reset);
-                }
+                Step::Reset => return Ok(Next::Reset),
                 Step::Close => return Ok(Next::Close),
                 Step::ResetStream(_) => unreachable!("refused when it was asked for"),
             }

@@ -20,7 +20,7 @@ use super::accept::Io;
 use super::answer::{Answer, Step};
 use super::behaviour::{Act, After, Before, Behaviour};
 use super::connection::About;
-use super::http1::{BEFORE_RESET, pause};
+use super::http1::pause;
 use super::shared::{Seen, Shared};
 use crate::testing::either::{Either, either};
 
@@ -167,14 +167,10 @@ impl Stream {
                 Step::Gate(gate) => watch(&mut stream, gate.pass()).await?,
                 Step::Hang => return watch(&mut stream, pending()).await,
                 Step::ResetStream(code) => {
-                    watch(&mut stream, sleep(BEFORE_RESET)).await?;
                     stream.send_reset(reason(*code));
                     return Ok(());
                 }
-                Step::Reset => {
-                    watch(&mut stream, sleep(BEFORE_RESET)).await?;
-                    return self.end(Order::Reset).await;
-                }
+                Step::Reset => return self.end(Order::Reset).await,
                 Step::Close => {
                     watch(&mut stream, sleep(FLUSH)).await?;
                     return self.end(Order::Close).await;
