@@ -76,6 +76,7 @@ pub mod future;
 mod gate;
 mod handle;
 mod layer;
+mod permit;
 mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
@@ -87,7 +88,8 @@ pub(crate) mod window;
 pub use config::{
     CircuitBreakerConfig, CircuitBreakerConfigBuilder, OpenFor, SliceAlignment, SlidingWindow,
 };
-pub use handle::{CircuitBreaker, IllegalTransition, Pending, Permit};
+pub use handle::{CircuitBreaker, IllegalTransition};
 pub use layer::CircuitBreakerLayer;
+pub use permit::{Pending, Permit};
 pub use service::CircuitBreakerService;
 pub use view::{Counters, Metrics, State};
