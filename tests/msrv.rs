@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -13,7 +14,12 @@ type Version = (u64, u64, u64);
 ///
 /// Of a package that has this one, with all features, and nothing else: what the tests and the workspace's other
 /// members need besides need not be at hand.
-fn metadata() -> Value {
+fn metadata() -> &'static Value {
+    static METADATA: LazyLock<Value> = LazyLock::new(look_up);
+    &METADATA
+}
+
+fn look_up() -> Value {
     let user = user();
     let manifest = user.to_str().expect("UTF-8");
     let all = ["--manifest-path", manifest];
@@ -103,7 +109,7 @@ fn no_normal_dependency_asks_for_a_newer_rust() {
     let (root, _) = packages.iter().find(|(_, package)| package["name"] == "seawall").unwrap();
     let own = version(text(&packages[root]["rust_version"]));
 
-    let reached = reached(&metadata, root);
+    let reached = reached(metadata, root);
     let names: BTreeSet<_> = reached.iter().map(|id| text(&packages[id]["name"])).collect();
     for name in
         ["tokio", "pin-project-lite", "http", "hyper", "hyper-util", "h2", "reqwest", "tonic"]
@@ -132,4 +138,36 @@ fn no_normal_dependency_asks_for_a_newer_rust() {
         })
         .collect();
     assert!(too_new.is_empty(), "{too_new:#?}");
+}
+
+#[test]
+fn no_feature_needs_more_than_a_c_compiler() {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let packages: BTreeMap<_, _> =
+        packages.iter().map(|package| (text(&package["id"]), package)).collect();
+    let (root, _) = packages.iter().find(|(_, package)| package["name"] == "seawall").unwrap();
+    let names: BTreeSet<_> =
+        reached(metadata, root).iter().map(|id| text(&packages[id]["name"])).collect();
+    assert!(
+        names.contains("zstd-sys") && names.contains("cc"),
+        "the walk sees what is built by cc"
+    );
+
+    let asks_for_more = [
+        "aws-lc-sys",
+        "autotools",
+        "bindgen",
+        "cmake",
+        "nasm-rs",
+        "native-tls",
+        "openssl-sys",
+        "prost-build",
+        "protobuf-src",
+    ];
+    let found: Vec<_> = asks_for_more.iter().filter(|name| names.contains(*name)).collect();
+    assert!(
+        found.is_empty(),
+        "{found:?} want cmake, nasm, protoc, perl or foreign headers to be built"
+    );
 }
