@@ -263,7 +263,10 @@ impl Attempts {
         context: &BackoffContext,
     ) -> Option<Duration> {
         let Shared { config, random, .. } = &*self.shared;
-        let Some(spread) = config.retry_after_spread else { return Some(asked.min(cap)) };
+        let spread = config.retry_after_spread;
+        if spread == 0.0 {
+            return Some(asked.min(cap));
+        }
         let own = self.waits.next(&config.backoff, context, random)?;
         // What is beyond the cap is cut anyway, and must not overflow before.
         let more = random.up_to(asked.min(cap)).mul_f64(spread);

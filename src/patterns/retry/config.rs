@@ -21,7 +21,7 @@ pub struct RetryConfig {
     pub(super) retry_refusals: bool,
     pub(super) max_duration: Option<Duration>,
     pub(super) max_retry_after: Option<Duration>,
-    pub(super) retry_after_spread: Option<f64>,
+    pub(super) retry_after_spread: f64,
     pub(super) fail_after_max_attempts: bool,
     pub(super) budget: Option<RetryBudget>,
     pub(super) fail_when_budget_spent: bool,
@@ -38,7 +38,7 @@ impl Default for RetryConfig {
             retry_refusals: false,
             max_duration: None,
             max_retry_after: None,
-            retry_after_spread: None,
+            retry_after_spread: 0.0,
             fail_after_max_attempts: false,
             budget: None,
             fail_when_budget_spent: false,
@@ -161,9 +161,9 @@ impl RetryConfigBuilder {
     /// the same moment: by anything up to this share of the pause, never earlier than asked, never later than
     /// `max_retry_after`. Nor earlier than the backoff: a server that asks for no pause at all gets one all the same.
     ///
-    /// Range: 0 to 1. Default: exactly as asked. Looked at only with [`max_retry_after`](Self::max_retry_after).
+    /// Range: 0 to 1; 0 is exactly as asked, even no pause at all. Default: 0. Looked at only with [`max_retry_after`](Self::max_retry_after).
     pub const fn retry_after_spread(mut self, share: f64) -> Self {
-        self.config.retry_after_spread = Some(share);
+        self.config.retry_after_spread = share;
         self
     }
 
@@ -212,9 +212,8 @@ impl RetryConfigBuilder {
         if let Some(limit) = config.max_duration {
             settings::at_least("max_duration", limit, Duration::from_millis(1))?;
         }
-        if let Some(share) = config.retry_after_spread
-            && !(0.0..=1.0).contains(&share)
-        {
+        let share = config.retry_after_spread;
+        if !(0.0..=1.0).contains(&share) {
             return Err(ConfigError::new("retry_after_spread", share, "from 0 to 1"));
         }
         Ok(self.config)

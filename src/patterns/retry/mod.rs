@@ -17,7 +17,7 @@
 //! | `retry_refusals` | | no | seawall |
 //! | `max_duration` | duration | none | failsafe-go |
 //! | `max_retry_after` | duration | the server's wish is not looked at | seawall |
-//! | `retry_after_spread` | share | exactly as asked | seawall |
+//! | `retry_after_spread` | share | 0: exactly as asked | seawall |
 //! | `fail_after_max_attempts` | | no | Resilience4j |
 //! | `budget` | [`RetryBudget`] | none | failsafe-go |
 //! | `fail_when_budget_spent` | | no | failsafe-go |
