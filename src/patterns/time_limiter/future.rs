@@ -47,10 +47,11 @@ where
         };
         let deadline = call.deadline();
         match ready!(call.poll(cx)) {
-            Some(result) => {
-                let rest = this.limiter.record_head(&result, deadline);
-                Poll::Ready(result.map(|response| this.ends.hand_over(response, rest)))
+            Some(Ok(response)) => {
+                let rest = this.limiter.record_response(deadline);
+                Poll::Ready(Ok(this.ends.hand_over(response, rest)))
             }
+            Some(Err(error)) => Poll::Ready(Err(this.limiter.recorded(error))),
             None => Poll::Ready(Err(E::from_rejected(this.limiter.time_out()))),
         }
     }
