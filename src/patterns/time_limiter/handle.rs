@@ -238,11 +238,25 @@ impl TimeLimiter {
         }
     }
 
-    /// Passes the error of a call that ended in time.
+    // The ends that are no success, as results made apart: a success is not moved along with them.
+
     #[cold]
-    pub(super) fn recorded<E: FromRejected>(&self, error: E) -> E {
+    #[inline(never)]
+    pub(super) fn failed<T, E: FromRejected>(&self, error: E) -> Result<T, E> {
         self.record_error(&error);
-        error
+        Err(error)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn timed_out<T, E: FromRejected>(&self) -> Result<T, E> {
+        Err(E::from_rejected(self.time_out()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refused<T, E: FromRejected>(&self) -> Result<T, E> {
+        Err(E::from_rejected(self.rejected(Reason::CannotDetach)))
     }
 
     /// The call ended in time, with an error.
