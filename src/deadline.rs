@@ -99,7 +99,13 @@ impl Deadline {
 /// Adds without overflow.
 #[inline]
 pub(crate) fn later(instant: Instant, span: Duration) -> Instant {
-    instant.checked_add(span.min(FAR)).unwrap_or(instant)
+    instant.checked_add(reachable(span)).unwrap_or(instant)
+}
+
+/// The span, cut to what a timer needs to reach.
+#[inline]
+pub(crate) fn reachable(span: Duration) -> Duration {
+    span.min(FAR)
 }
 
 /// Puts the outer deadline back, also when a panic unwinds.

@@ -61,14 +61,13 @@ const AT_ONCE: u32 = 32;
 impl Attempts {
     #[inline]
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let config = &shared.config;
         Self {
             failed: 0,
             last_error: None,
             was_made: false,
-            started: config.is_timed().then(Instant::now),
+            started: shared.is_timed.then(Instant::now),
             deadline: Deadline::current(),
-            share: config.budget.as_ref().map(super::RetryBudget::enter),
+            share: shared.config.budget.as_ref().map(super::RetryBudget::enter),
             waits: Waits::default(),
             is_due: false,
             shared,
@@ -91,9 +90,35 @@ impl Attempts {
         self.failed
     }
 
+    /// Has the first attempt succeeded? Then the call is over, and there is nothing to ask.
+    #[inline]
+    pub(crate) fn succeeds_at_once(&mut self, verdict: &Verdict) -> bool {
+        let at_once = self.failed == 0 && verdict.is_success();
+        if at_once {
+            self.shared.counts.successful_without_retry();
+            if self.share.is_some() {
+                self.succeed_in_budget();
+            }
+        }
+        at_once
+    }
+
     /// The questions in their order; see the module's text. `repeat` makes the next attempt ready.
     #[inline]
     pub(crate) fn judge(
+        &mut self,
+        verdict: &Verdict,
+        is_error: bool,
+        repeat: impl FnOnce() -> bool,
+    ) -> Next {
+        if self.succeeds_at_once(verdict) {
+            return Next::Done;
+        }
+        self.judge_further(verdict, is_error, repeat)
+    }
+
+    #[cold]
+    fn judge_further(
         &mut self,
         verdict: &Verdict,
         is_error: bool,
@@ -104,8 +129,8 @@ impl Attempts {
         let ignored = !is_error && verdict.outcome() == Outcome::Ignored;
         if verdict.is_success() || ignored {
             self.succeed();
-            if let (true, Some(share)) = (verdict.is_success(), &mut self.share) {
-                share.succeed();
+            if verdict.is_success() {
+                self.succeed_in_budget();
             }
             self.leave();
             return Next::Done;
@@ -119,7 +144,6 @@ impl Attempts {
 
     /// The last outcome, for the caller. If the last attempt was refused but an earlier one was made,
     /// the call as a whole was made, and nobody may take it for unsent.
-    #[inline]
     pub(crate) fn finish<T, E: FromRejected>(&self, result: Result<T, E>) -> Result<T, E> {
         let refused = |error: &E| error.as_rejected().filter(|it| it.is_refusal()).cloned();
         match result {
@@ -163,7 +187,6 @@ impl Attempts {
     }
 
     /// An attempt has begun. If it is a further one, it counts now.
-    #[inline]
     fn begin(&mut self) {
         if std::mem::take(&mut self.is_due) {
             self.shared.counts.retries();
@@ -178,28 +201,27 @@ impl Attempts {
     }
 
     /// The call is over, even if whoever counts it is not dropped yet.
-    #[inline]
     fn leave(&mut self) {
         self.share = None;
     }
 
-    #[inline]
-    fn succeed(&mut self) {
-        if self.failed == 0 {
-            self.shared.counts.successful_without_retry();
-        } else {
-            self.succeed_late();
+    /// The call's part in the budget ends with a success.
+    fn succeed_in_budget(&mut self) {
+        if let Some(mut share) = self.share.take() {
+            share.succeed();
         }
     }
 
-    #[cold]
-    fn succeed_late(&mut self) {
+    fn succeed(&self) {
+        if self.failed == 0 {
+            self.shared.counts.successful_without_retry();
+            return;
+        }
         self.shared.counts.successful_with_retry();
         let (attempts, last_error) = (self.failed, self.last_error);
         self.shared.tell(|| RetryEvent::Success { attempts, last_error });
     }
 
-    #[cold]
     fn fail(&mut self, verdict: &Verdict, is_error: bool, repeat: impl FnOnce() -> bool) -> Next {
         let shared = self.shared.clone();
         let config = &shared.config;

@@ -77,7 +77,6 @@ impl RetryConfig {
     }
 
     /// Does anything look at the time since the call began?
-    #[inline]
     pub(super) const fn is_timed(&self) -> bool {
         self.max_duration.is_some()
             || self.retry_when.is_some()

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -11,8 +12,8 @@ use tower_service::Service;
 use super::attempts::{Attempts, Next};
 use super::pause::Pause;
 use crate::ends::Discard;
-use crate::error::FromRejected;
-use crate::outcome::{Classify, judge};
+use crate::error::{FromRejected, Rejected};
+use crate::outcome::{Classify, Verdict, judge};
 use crate::patterns::oneshot::Oneshot;
 use crate::replay::Replay;
 
@@ -80,52 +81,89 @@ where
     type Output = Result<S::Response, S::Error>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
-            let attempt = match this.state.as_mut().project() {
+            let this = self.as_mut().project();
+            match this.state.project() {
                 StateProj::Attempting { call } => {
                     let result = ready!(call.poll(cx));
                     let verdict = judge(this.classifier, &result);
-                    let mut attempt = None;
-                    let repeat = || {
-                        attempt = this.replay.again(this.kit, &verdict);
-                        attempt.is_some()
+                    let result = match result {
+                        Ok(response) if this.attempts.succeeds_at_once(&verdict) => {
+                            return Poll::Ready(Ok(response));
+                        }
+                        result => result,
                     };
-                    match this.attempts.judge(&verdict, result.is_err(), repeat) {
-                        Next::Done => return Poll::Ready(this.attempts.finish(result)),
-                        Next::Fail(rejected) => {
-                            return Poll::Ready(Err(S::Error::from_rejected(rejected)));
-                        }
-                        Next::Wait(span) => {
-                            let rest = result.ok().and_then(|it| this.ends.discard(it));
-                            let pause = Pause::new(span, rest);
-                            let yields = pause.is_none() && this.attempts.has_hurried();
-                            this.state.set(State::Waiting { pause, attempt });
-                            if yields {
-                                cx.waker().wake_by_ref();
-                                return Poll::Pending;
-                            }
-                            continue;
-                        }
+                    if let ControlFlow::Break(polled) = self.as_mut().go_on(result, verdict, cx) {
+                        return polled;
                     }
                 }
-                StateProj::Waiting { pause, attempt } => {
+                StateProj::Waiting { pause, .. } => {
                     if let Some(pause) = pause {
                         ready!(pause.as_mut().poll(cx));
                     }
-                    let attempt = attempt.take();
-                    assert!(attempt.is_some(), "polled again after completion");
-                    if let Err(rejected) = this.attempts.resume() {
+                    if let Err(rejected) = self.as_mut().begin_again() {
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
-                    attempt
                 }
-            };
-            let attempt = attempt.expect("there is an attempt for every wait");
-            let call = Oneshot::readying(this.service.clone(), attempt);
-            this.state.set(State::Attempting { call });
+            }
         }
+    }
+}
+
+impl<S, Req, C, R, N> ResponseFuture<S, Req, C, R, N>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    S::Error: FromRejected,
+    N: Discard<S::Response>,
+{
+    /// After an attempt that was not a success at once: goes over to waiting, or ends the poll. It takes the
+    /// verdict by value, so that one of a success is never written down.
+    #[cold]
+    fn go_on(
+        self: Pin<&mut Self>,
+        result: Result<S::Response, S::Error>,
+        verdict: Verdict,
+        cx: &Context<'_>,
+    ) -> ControlFlow<Poll<Result<S::Response, S::Error>>> {
+        let mut this = self.project();
+        let mut attempt = None;
+        let repeat = || {
+            attempt = this.replay.again(this.kit, &verdict);
+            attempt.is_some()
+        };
+        let span = match this.attempts.judge(&verdict, result.is_err(), repeat) {
+            Next::Done => return ControlFlow::Break(Poll::Ready(this.attempts.finish(result))),
+            Next::Fail(rejected) => {
+                return ControlFlow::Break(Poll::Ready(Err(S::Error::from_rejected(rejected))));
+            }
+            Next::Wait(span) => span,
+        };
+        let rest = result.ok().and_then(|it| this.ends.discard(it));
+        let pause = Pause::new(span, rest);
+        let yields = pause.is_none() && this.attempts.has_hurried();
+        this.state.set(State::Waiting { pause, attempt });
+        if yields {
+            cx.waker().wake_by_ref();
+            return ControlFlow::Break(Poll::Pending);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The wait is over: goes over to the next attempt.
+    #[cold]
+    fn begin_again(self: Pin<&mut Self>) -> Result<(), Rejected> {
+        let mut this = self.project();
+        let attempt = match this.state.as_mut().project() {
+            StateProj::Waiting { attempt, .. } => attempt.take(),
+            StateProj::Attempting { .. } => None,
+        };
+        let attempt = attempt.expect("polled again after completion");
+        this.attempts.resume()?;
+        let call = Oneshot::readying(this.service.clone(), attempt);
+        this.state.set(State::Attempting { call });
+        Ok(())
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Retry {
 pub(crate) struct Shared {
     pub(super) name: Arc<str>,
     pub(super) config: RetryConfig,
+    /// Does anything look at the time since a call began?
+    pub(super) is_timed: bool,
     pub(super) random: Random,
     pub(super) counts: Counts,
     observers: Observers,
@@ -89,6 +91,7 @@ impl Retry {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
+                is_timed: config.is_timed(),
                 config,
                 random,
                 counts: Counts::default(),

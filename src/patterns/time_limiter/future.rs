@@ -9,7 +9,7 @@ use pin_project_lite::pin_project;
 use super::limited::Limited;
 use super::{TimeLimit, TimeLimiter};
 use crate::ends::Ends;
-use crate::error::{FromRejected, Reason};
+use crate::error::FromRejected;
 
 pin_project! {
     /// The response future of [`TimeLimiterService`](super::TimeLimiterService).
@@ -43,15 +43,16 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(call) = this.call.as_pin_mut() else {
-            return Poll::Ready(Err(E::from_rejected(this.limiter.rejected(Reason::CannotDetach))));
+            return Poll::Ready(this.limiter.refused());
         };
         let deadline = call.deadline();
         match ready!(call.poll(cx)) {
-            Some(result) => {
-                let rest = this.limiter.record_head(&result, deadline);
-                Poll::Ready(result.map(|response| this.ends.hand_over(response, rest)))
+            Some(Ok(response)) => {
+                let rest = this.limiter.record_response(deadline);
+                Poll::Ready(Ok(this.ends.hand_over(response, rest)))
             }
-            None => Poll::Ready(Err(E::from_rejected(this.limiter.time_out()))),
+            Some(Err(error)) => Poll::Ready(this.limiter.failed(error)),
+            None => Poll::Ready(this.limiter.timed_out()),
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::config::{TimeLimitScope, TimeLimiterConfig};
 use super::limited::Limited;
 use super::run::{Detached, InPlace, Run};
-use crate::deadline::{Deadline, later};
+use crate::deadline::{Deadline, reachable};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Reason, Rejected};
 use crate::outcome::Cause;
@@ -27,6 +28,8 @@ pub struct TimeLimiter {
 struct Shared {
     name: Arc<str>,
     config: TimeLimiterConfig,
+    /// The timeout, cut to what a timer can reach.
+    span: Duration,
     observers: Observers,
     success: AtomicU64,
     error: AtomicU64,
@@ -42,6 +45,7 @@ impl TimeLimiter {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
+                span: reachable(config.timeout),
                 config,
                 observers: Observers::default(),
                 success: AtomicU64::new(0),
@@ -222,19 +226,44 @@ impl TimeLimiter {
     /// When a call has to be over that begins now.
     #[inline]
     pub(crate) fn deadline(&self, now: Instant) -> Deadline {
-        Deadline::at(later(now, self.shared.config.timeout))
+        Deadline::at(now.checked_add(self.shared.span).unwrap_or(now))
     }
 
     /// The call ended in time, body and all as far as that matters.
     #[inline]
     pub(crate) fn record<T, E: FromRejected>(&self, result: &Result<T, E>) {
-        self.tell(match result {
-            Ok(_) => TimeLimiterEvent::Success,
-            Err(error) if error.as_rejected().is_some_and(Rejected::is_timeout) => {
-                TimeLimiterEvent::Timeout
-            }
-            Err(_) => TimeLimiterEvent::Error,
-        });
+        match result {
+            Ok(_) => self.tell(TimeLimiterEvent::Success),
+            Err(error) => self.record_error(error),
+        }
+    }
+
+    // The ends that are no success, as results made apart: a success is not moved along with them.
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn failed<T, E: FromRejected>(&self, error: E) -> Result<T, E> {
+        self.record_error(&error);
+        Err(error)
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn timed_out<T, E: FromRejected>(&self) -> Result<T, E> {
+        Err(E::from_rejected(self.time_out()))
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(super) fn refused<T, E: FromRejected>(&self) -> Result<T, E> {
+        Err(E::from_rejected(self.rejected(Reason::CannotDetach)))
+    }
+
+    /// The call ended in time, with an error.
+    #[cold]
+    pub(super) fn record_error<E: FromRejected>(&self, error: &E) {
+        let is_timeout = error.as_rejected().is_some_and(Rejected::is_timeout);
+        self.tell(if is_timeout { TimeLimiterEvent::Timeout } else { TimeLimiterEvent::Error });
     }
 
     /// The response came in time. If its body matters, the rest of the limit.
@@ -244,10 +273,22 @@ impl TimeLimiter {
         result: &Result<T, E>,
         deadline: Deadline,
     ) -> Option<TimeLimit> {
-        if result.is_ok() && self.shared.config.scope == TimeLimitScope::WholeBody {
+        match result {
+            Ok(_) => self.record_response(deadline),
+            Err(error) => {
+                self.record_error(error);
+                None
+            }
+        }
+    }
+
+    /// As [`record_head`](Self::record_head), of a call without an error.
+    #[inline]
+    pub(super) fn record_response(&self, deadline: Deadline) -> Option<TimeLimit> {
+        if self.shared.config.scope == TimeLimitScope::WholeBody {
             return Some(TimeLimit { limiter: Some(self.clone()), at: deadline.instant() });
         }
-        self.record(result);
+        self.tell(TimeLimiterEvent::Success);
         None
     }
 

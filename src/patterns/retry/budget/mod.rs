@@ -106,7 +106,6 @@ impl RetryBudget {
     }
 
     /// Counts a call until its part is dropped.
-    #[inline]
     pub(crate) fn enter(&self) -> Share {
         self.inner.in_flight.fetch_add(CALL, Ordering::AcqRel);
         if let Rule::Deposits(deposits) = &self.inner.rule {
@@ -168,7 +167,6 @@ impl Share {
     }
 
     /// The call succeeded.
-    #[inline]
     pub(crate) fn succeed(&mut self) {
         if let Rule::Tokens(tokens) = &self.budget.inner.rule {
             let now = Instant::now();
