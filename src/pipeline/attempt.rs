@@ -131,7 +131,7 @@ impl Steps {
         deadline: Option<Deadline>,
     ) -> Gate {
         let latest = permits.earliest(deadline).map(Deadline::instant);
-        match bulkhead.begin(Instant::now(), latest) {
+        match bulkhead.begin(latest) {
             Ok(Begun::Permit(permit)) => {
                 permits.bulkhead = Some(permit);
                 Gate::Open

@@ -68,18 +68,17 @@ impl Shared {
 
     /// A permit, or a place in the line for as long as the caller may wait.
     #[cold]
-    pub(super) fn join(
-        self: &Arc<Self>,
-        now: Instant,
-        latest: Option<Instant>,
-    ) -> Result<Joined, Rejected> {
+    pub(super) fn join(self: &Arc<Self>, latest: Option<Instant>) -> Result<Joined, Rejected> {
         if let Some(permit) = self.enter() {
             return Ok(Joined::Permit(permit));
         }
-        let own = match self.max_wait() {
-            Duration::MAX => None,
-            wait => Some(later(now, wait)),
-        };
+        // The clock is read only by those who may wait.
+        let wait = self.max_wait();
+        if wait.is_zero() {
+            return Err(self.reject());
+        }
+        let now = Instant::now();
+        let own = if wait == Duration::MAX { None } else { Some(later(now, wait)) };
         let expires = own.into_iter().chain(latest).min();
         if expires.is_some_and(|expires| expires <= now) {
             return Err(self.reject());
