@@ -320,8 +320,9 @@ impl Permit {
         self.finish(verdict, Instant::now(), elapsed);
     }
 
+    /// The call is over.
     #[inline]
-    pub(super) fn settle(&mut self, verdict: &Verdict) {
+    pub(crate) fn settle(&mut self, verdict: &Verdict) {
         let Some(shared) = &self.shared else { return };
         let counted =
             if verdict.is_success() { shared.count_success(&self.ticket) } else { Err(None) };
