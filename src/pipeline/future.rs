@@ -135,43 +135,26 @@ where
             // next attempt.
             let limit = this.permits.limit.map(Deadline::enter);
 
-            let polled = match this.phase.as_mut().project() {
-                PhaseProj::Calling { call } => call.poll(cx),
+            let result = match this.phase.as_mut().project() {
+                PhaseProj::Calling { call } => match call.poll(cx) {
+                    Poll::Ready(result) => {
+                        // The call goes before its places do.
+                        this.phase.set(Phase::Shut { rejected: None });
+                        result
+                    }
+                    Poll::Pending => match this.poll_end(deadline, cx) {
+                        Some(rejected) => Err(S::Error::from_rejected(rejected)),
+                        None => return Poll::Pending,
+                    },
+                },
                 _ => match this.poll_gate(deadline, cx) {
                     Waited::Over => continue,
-                    Waited::Shut(rejected) => Poll::Ready(Err(S::Error::from_rejected(rejected))),
+                    Waited::Shut(rejected) => Err(S::Error::from_rejected(rejected)),
                     Waited::Late(rejected) => {
-                        this.phase.set(Phase::Shut { rejected: None });
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
-                    Waited::Pending => Poll::Pending,
+                    Waited::Pending => return Poll::Pending,
                 },
-            };
-            let result = match polled {
-                Poll::Ready(result) => {
-                    // The call goes before its places do.
-                    this.phase.set(Phase::Shut { rejected: None });
-                    result
-                }
-                Poll::Pending => {
-                    let Some(end) = this.permits.earliest(deadline) else { return Poll::Pending };
-                    if !has_passed(end.instant(), this.timer.as_mut(), cx) {
-                        return Poll::Pending;
-                    }
-                    let steps = &this.pipeline.steps;
-                    let rejected = steps.time_out(this.permits, deadline);
-                    let pausing =
-                        matches!(this.phase.as_mut().project(), PhaseProj::Pausing { .. });
-                    // The work ends here, while the deadline that it missed is still announced.
-                    this.phase.set(Phase::Shut { rejected: None });
-                    let error = S::Error::from_rejected(rejected);
-                    if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
-                        // There was no attempt that could be judged.
-                        attempts.overtaken();
-                        return Poll::Ready(Err(error));
-                    }
-                    Err(error)
-                }
             };
             drop(limit);
 
@@ -241,7 +224,7 @@ enum Waited {
     Over,
     /// A step refuses the attempt.
     Shut(Rejected),
-    /// The pause ended too late for another attempt.
+    /// A pause ends too late for another attempt: there is none to be judged.
     Late(Rejected),
     Pending,
 }
@@ -260,8 +243,8 @@ where
         let (gate, attempt) = match self.phase.as_mut().project() {
             PhaseProj::Limited { wait, attempt } => match wait.as_mut().poll(cx) {
                 Poll::Ready(Ok(())) => (steps.enter_late(self.permits, deadline, again), attempt),
-                Poll::Ready(Err(rejected)) => return Waited::Shut(rejected),
-                Poll::Pending => return Waited::Pending,
+                Poll::Ready(Err(rejected)) => return self.shut(rejected),
+                Poll::Pending => return self.waits(deadline, cx),
             },
             PhaseProj::Queued { wait, attempt } => match wait.as_mut().poll(cx) {
                 Poll::Ready(Ok(permit)) => {
@@ -269,17 +252,23 @@ where
                     let gate = steps.passed(deadline, again).map_or(Gate::Open, Gate::Shut);
                     (gate, attempt)
                 }
-                Poll::Ready(Err(rejected)) => return Waited::Shut(rejected),
-                Poll::Pending => return Waited::Pending,
+                Poll::Ready(Err(rejected)) => return self.shut(rejected),
+                Poll::Pending => return self.waits(deadline, cx),
             },
             PhaseProj::Pausing { pause, attempt } => {
                 let over = pause.as_mut().is_none_or(|pause| pause.as_mut().poll(cx).is_ready());
-                // One that outlasts the call is given up with it, over or not.
+                // One that outlasts the call is given up, over or not.
                 if !over || steps.passed(deadline, again).is_some() {
-                    return Waited::Pending;
+                    let Some(rejected) = self.poll_end(deadline, cx) else {
+                        return Waited::Pending;
+                    };
+                    // There was no attempt that could be judged.
+                    self.attempts.as_mut().expect("a retry made the pause").overtaken();
+                    return Waited::Late(rejected);
                 }
                 let attempts = self.attempts.as_mut().expect("a retry made the pause");
                 if let Err(rejected) = attempts.resume() {
+                    self.phase.set(Phase::Shut { rejected: None });
                     return Waited::Late(rejected);
                 }
                 let moment = Moment::default();
@@ -293,6 +282,29 @@ where
         let attempt = attempt.take().expect("an attempt waits");
         self.phase.set(Phase::behind(gate, attempt, readying(self.service)));
         Waited::Over
+    }
+
+    /// The wait is over, and in vain.
+    fn shut(&mut self, rejected: Rejected) -> Waited {
+        self.phase.set(Phase::Shut { rejected: None });
+        Waited::Shut(rejected)
+    }
+
+    /// The wait goes on, if the time allows.
+    fn waits(&mut self, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Waited {
+        self.poll_end(deadline, cx).map_or(Waited::Pending, Waited::Shut)
+    }
+
+    /// Ends what is under way once the attempt's time is over, or the whole call's.
+    fn poll_end(&mut self, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Option<Rejected> {
+        let end = self.permits.earliest(deadline)?;
+        if !has_passed(end.instant(), self.timer.as_mut(), cx) {
+            return None;
+        }
+        let rejected = self.pipeline.steps.time_out(self.permits, deadline);
+        // The work ends here, while the deadline that it missed is still announced.
+        self.phase.set(Phase::Shut { rejected: None });
+        Some(rejected)
     }
 }
 
