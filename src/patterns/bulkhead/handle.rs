@@ -126,8 +126,9 @@ impl Bulkhead {
         self.shared.enter()
     }
 
-    /// Asks for a place; if there is none, queues up for at most the wait of the settings, but
-    /// never beyond `latest`.
+    /// For one that `enter` had no place for: queues up for at most the wait of the settings, but never
+    /// beyond `latest`.
+    #[inline]
     pub(crate) fn begin(&self, latest: Option<Instant>) -> Result<Begun, Rejected> {
         Ok(match self.shared.join(latest)? {
             Joined::Permit(permit) => Begun::Permit(permit),

@@ -66,12 +66,10 @@ impl Shared {
         self.gate.enter().then(|| self.permit())
     }
 
-    /// A permit, or a place in the line for as long as the caller may wait.
+    /// A place in the line for as long as the caller may wait, who did not get in by `enter`; or a
+    /// permit if one has come free in the meantime.
     #[cold]
     pub(super) fn join(self: &Arc<Self>, latest: Option<Instant>) -> Result<Joined, Rejected> {
-        if let Some(permit) = self.enter() {
-            return Ok(Joined::Permit(permit));
-        }
         // The clock is read only by those who may wait.
         let wait = self.max_wait();
         if wait.is_zero() {
