@@ -131,7 +131,7 @@ impl Steps {
         deadline: Option<Deadline>,
     ) -> Gate {
         let latest = permits.earliest(deadline).map(Deadline::instant);
-        match bulkhead.begin(Instant::now(), latest) {
+        match bulkhead.begin(latest) {
             Ok(Begun::Permit(permit)) => {
                 permits.bulkhead = Some(permit);
                 Gate::Open
@@ -141,24 +141,45 @@ impl Steps {
         }
     }
 
-    /// Tells every step how the attempt ended. What comes back lasts until the body's end.
+    /// Tells every step how an attempt ended that is over.
     #[inline]
     pub(super) fn settle<T, E: FromRejected>(
         &self,
         permits: &mut Permits,
         result: &Result<T, E>,
         verdict: &Verdict,
-        over: bool,
+    ) {
+        if let (Some(limiter), Some(_)) = (&self.time_limiter, permits.limit.take()) {
+            limiter.record(result);
+        }
+        self.drain(permits, verdict);
+        if let Some(permit) = &mut permits.breaker {
+            permit.settle(verdict);
+        }
+    }
+
+    /// The same for one whose body is still to come. What comes back lasts until the body's end.
+    pub(super) fn settle_head<T, E: FromRejected>(
+        &self,
+        permits: &mut Permits,
+        result: &Result<T, E>,
+        verdict: &Verdict,
     ) -> (Option<Pending>, Option<TimeLimit>) {
         let time_limit = match (&self.time_limiter, permits.limit.take()) {
             (Some(limiter), Some(limit)) => limiter.record_head(result, limit),
             _ => None,
         };
-        if let Some(limiter) = self.rate_limiter.as_ref().filter(|_| permits.is_limited) {
+        self.drain(permits, verdict);
+        let permit = permits.breaker.as_mut();
+        (permit.and_then(|permit| permit.judge_head(verdict, false)), time_limit)
+    }
+
+    /// Lets the rate limiter that let the attempt pass know how it ended.
+    #[inline]
+    fn drain(&self, permits: &Permits, verdict: &Verdict) {
+        if let (Some(limiter), true) = (&self.rate_limiter, permits.is_limited) {
             limiter.on_verdict(verdict);
         }
-        let pending = permits.breaker.as_mut().and_then(|permit| permit.judge_head(verdict, over));
-        (pending, time_limit)
     }
 
     /// The time is over: whose time?

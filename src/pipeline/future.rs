@@ -21,6 +21,7 @@ use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
 
 pin_project! {
+    #[project = ResponseFutureProj]
     /// The response future of [`PipelineService`](super::PipelineService).
     #[must_use = "futures do nothing unless polled"]
     pub struct ResponseFuture<S, Req, C, N, R>
@@ -125,7 +126,6 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
         // Whoever polls need not be whoever called: behind a buffer it is another task that calls.
         *this.deadline = Deadline::earlier(*this.deadline, Deadline::current());
         let deadline = *this.deadline;
@@ -134,94 +134,39 @@ where
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
             let limit = this.permits.limit.map(Deadline::enter);
-            let again = this.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
 
-            // Either the attempt's result, or a gate that it has come to.
-            let polled = match this.phase.as_mut().project() {
-                PhaseProj::Calling { call } => call.poll(cx),
-                PhaseProj::Limited { wait, attempt } => match wait.as_mut().poll(cx) {
-                    Poll::Ready(Ok(())) => {
-                        let attempt = attempt.take().expect("an attempt waits");
-                        let gate = steps.enter_late(this.permits, deadline, again);
-                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
-                        continue;
+            let result = match this.phase.as_mut().project() {
+                PhaseProj::Calling { call } => match call.poll(cx) {
+                    Poll::Ready(result) => {
+                        // The call goes before its places do.
+                        this.phase.set(Phase::Shut { rejected: None });
+                        result
                     }
-                    Poll::Ready(Err(rejected)) => {
-                        Poll::Ready(Err(S::Error::from_rejected(rejected)))
-                    }
-                    Poll::Pending => Poll::Pending,
+                    Poll::Pending => match this.poll_end(deadline, cx) {
+                        Some(rejected) => Err(S::Error::from_rejected(rejected)),
+                        None => return Poll::Pending,
+                    },
                 },
-                PhaseProj::Queued { wait, attempt } => match wait.as_mut().poll(cx) {
-                    Poll::Ready(Ok(permit)) => {
-                        let attempt = attempt.take().expect("an attempt waits");
-                        this.permits.bulkhead = Some(permit);
-                        let gate = steps.passed(deadline, again).map_or(Gate::Open, Gate::Shut);
-                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
-                        continue;
+                _ => match this.poll_gate(deadline, cx) {
+                    Waited::Over => continue,
+                    Waited::Shut(rejected) => Err(S::Error::from_rejected(rejected)),
+                    Waited::Late(rejected) => {
+                        return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
-                    Poll::Ready(Err(rejected)) => {
-                        Poll::Ready(Err(S::Error::from_rejected(rejected)))
-                    }
-                    Poll::Pending => Poll::Pending,
+                    Waited::Pending => return Poll::Pending,
                 },
-                PhaseProj::Pausing { pause, attempt } => {
-                    let over =
-                        pause.as_mut().is_none_or(|pause| pause.as_mut().poll(cx).is_ready());
-                    // One that outlasts the call is given up below, over or not.
-                    if over && steps.passed(deadline, again).is_none() {
-                        let attempt = attempt.take().expect("an attempt waits");
-                        let attempts = this.attempts.as_mut().expect("a retry made the pause");
-                        if let Err(rejected) = attempts.resume() {
-                            this.phase.set(Phase::Shut { rejected: None });
-                            return Poll::Ready(Err(S::Error::from_rejected(rejected)));
-                        }
-                        let gate = steps.enter(
-                            this.permits,
-                            *this.cost,
-                            deadline,
-                            again,
-                            Moment::default(),
-                        );
-                        this.phase.set(Phase::behind(gate, attempt, readying(this.service)));
-                        continue;
-                    }
-                    Poll::Pending
-                }
-                PhaseProj::Shut { rejected } => {
-                    let rejected = rejected.take().expect("polled again after completion");
-                    Poll::Ready(Err(S::Error::from_rejected(rejected)))
-                }
-            };
-            let mut result = match polled {
-                Poll::Ready(result) => {
-                    // The call goes before its places do.
-                    this.phase.set(Phase::Shut { rejected: None });
-                    result
-                }
-                Poll::Pending => {
-                    let Some(end) = this.permits.earliest(deadline) else { return Poll::Pending };
-                    if !has_passed(end.instant(), this.timer.as_mut(), cx) {
-                        return Poll::Pending;
-                    }
-                    let rejected = steps.time_out(this.permits, deadline);
-                    let pausing =
-                        matches!(this.phase.as_mut().project(), PhaseProj::Pausing { .. });
-                    // The work ends here, while the deadline that it missed is still announced.
-                    this.phase.set(Phase::Shut { rejected: None });
-                    let error = S::Error::from_rejected(rejected);
-                    if let (true, Some(attempts)) = (pausing, this.attempts.as_mut()) {
-                        // There was no attempt that could be judged.
-                        attempts.overtaken();
-                        return Poll::Ready(Err(error));
-                    }
-                    Err(error)
-                }
             };
             drop(limit);
 
+            let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
             let verdict = judge(classifier, &result);
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
-            let (pending, time_limit) = steps.settle(this.permits, &result, &verdict, over);
+            let (pending, time_limit) = if over {
+                steps.settle(this.permits, &result, &verdict);
+                (None, None)
+            } else {
+                steps.settle_head(this.permits, &result, &verdict)
+            };
             if let Some(attempts) = this.attempts {
                 let mut next = None;
                 let repeat = || {
@@ -229,7 +174,7 @@ where
                     next.is_some()
                 };
                 match attempts.judge(&verdict, result.is_err(), repeat) {
-                    Next::Done => result = attempts.finish(result),
+                    Next::Done => {}
                     Next::Fail(rejected) => {
                         drop(result);
                         *this.permits = Permits::default();
@@ -252,18 +197,114 @@ where
                     }
                 }
             }
+            // The events of the bulkhead come last.
             let bulkhead = this.permits.bulkhead.take();
-            if over {
-                // The events of the bulkhead come last.
-                drop(pending);
-                drop(time_limit);
-                drop(bulkhead);
-                return Poll::Ready(result.map(|response| ends.attach(response, None)));
-            }
-            let held = Held { pending, time_limit, bulkhead, deadline, steps: steps.clone() };
-            let held = (!held.is_empty()).then_some(held);
-            return Poll::Ready(result.map(|response| ends.attach(response, held)));
+            return Poll::Ready(match result {
+                Ok(response) if over => {
+                    drop(bulkhead);
+                    Ok(ends.attach(response, None))
+                }
+                Ok(response) => {
+                    let steps = steps.clone();
+                    let held = Held { pending, time_limit, bulkhead, deadline, steps };
+                    Ok(ends.attach(response, (!held.is_empty()).then_some(held)))
+                }
+                Err(error) => match this.attempts {
+                    Some(attempts) => attempts.finish(Err(error)),
+                    None => Err(error),
+                },
+            });
         }
+    }
+}
+
+/// What became of a wait before an attempt.
+enum Waited {
+    /// It is over, and the next thing has begun.
+    Over,
+    /// A step refuses the attempt.
+    Shut(Rejected),
+    /// A pause ends too late for another attempt: there is none to be judged.
+    Late(Rejected),
+    Pending,
+}
+
+impl<S, Req, C, N, R> ResponseFutureProj<'_, S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    N: Discard<S::Response>,
+{
+    /// Goes on with what stands before the call.
+    #[cold]
+    fn poll_gate(&mut self, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Waited {
+        let steps = &*self.pipeline.steps;
+        let again = self.attempts.as_ref().is_some_and(|attempts| attempts.failed() > 0);
+        let (gate, attempt) = match self.phase.as_mut().project() {
+            PhaseProj::Limited { wait, attempt } => match wait.as_mut().poll(cx) {
+                Poll::Ready(Ok(())) => (steps.enter_late(self.permits, deadline, again), attempt),
+                Poll::Ready(Err(rejected)) => return self.shut(rejected),
+                Poll::Pending => return self.waits(deadline, cx),
+            },
+            PhaseProj::Queued { wait, attempt } => match wait.as_mut().poll(cx) {
+                Poll::Ready(Ok(permit)) => {
+                    self.permits.bulkhead = Some(permit);
+                    let gate = steps.passed(deadline, again).map_or(Gate::Open, Gate::Shut);
+                    (gate, attempt)
+                }
+                Poll::Ready(Err(rejected)) => return self.shut(rejected),
+                Poll::Pending => return self.waits(deadline, cx),
+            },
+            PhaseProj::Pausing { pause, attempt } => {
+                let over = pause.as_mut().is_none_or(|pause| pause.as_mut().poll(cx).is_ready());
+                // One that outlasts the call is given up, over or not.
+                if !over || steps.passed(deadline, again).is_some() {
+                    let Some(rejected) = self.poll_end(deadline, cx) else {
+                        return Waited::Pending;
+                    };
+                    // There was no attempt that could be judged.
+                    self.attempts.as_mut().expect("a retry made the pause").overtaken();
+                    return Waited::Late(rejected);
+                }
+                let attempts = self.attempts.as_mut().expect("a retry made the pause");
+                if let Err(rejected) = attempts.resume() {
+                    self.phase.set(Phase::Shut { rejected: None });
+                    return Waited::Late(rejected);
+                }
+                let moment = Moment::default();
+                (steps.enter(self.permits, *self.cost, deadline, again, moment), attempt)
+            }
+            PhaseProj::Shut { rejected } => {
+                return Waited::Shut(rejected.take().expect("polled again after completion"));
+            }
+            PhaseProj::Calling { .. } => unreachable!("no gate stands before a call"),
+        };
+        let attempt = attempt.take().expect("an attempt waits");
+        self.phase.set(Phase::behind(gate, attempt, readying(self.service)));
+        Waited::Over
+    }
+
+    /// The wait is over, and in vain.
+    fn shut(&mut self, rejected: Rejected) -> Waited {
+        self.phase.set(Phase::Shut { rejected: None });
+        Waited::Shut(rejected)
+    }
+
+    /// The wait goes on, if the time allows.
+    fn waits(&mut self, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Waited {
+        self.poll_end(deadline, cx).map_or(Waited::Pending, Waited::Shut)
+    }
+
+    /// Ends what is under way once the attempt's time is over, or the whole call's.
+    fn poll_end(&mut self, deadline: Option<Deadline>, cx: &mut Context<'_>) -> Option<Rejected> {
+        let end = self.permits.earliest(deadline)?;
+        if !has_passed(end.instant(), self.timer.as_mut(), cx) {
+            return None;
+        }
+        let rejected = self.pipeline.steps.time_out(self.permits, deadline);
+        // The work ends here, while the deadline that it missed is still announced.
+        self.phase.set(Phase::Shut { rejected: None });
+        Some(rejected)
     }
 }
 

@@ -49,7 +49,10 @@ impl Future for Acquire {
         let mut this = self.project();
         if let Step::Asking { shared } = this.step {
             let latest = Deadline::current().map(Deadline::instant);
-            let joined = shared.join(Instant::now(), latest);
+            let joined = match shared.enter() {
+                Some(permit) => Ok(Joined::Permit(permit)),
+                None => shared.join(latest),
+            };
             *this.step = match joined {
                 Ok(Joined::Waiter(waiter)) => Step::Waiting { waiter },
                 Ok(Joined::Permit(permit)) => return done(this.step, Ok(permit)),

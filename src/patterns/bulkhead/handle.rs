@@ -126,10 +126,11 @@ impl Bulkhead {
         self.shared.enter()
     }
 
-    /// Asks for a place; if there is none, queues up for at most the wait of the settings, but
-    /// never beyond `latest`.
-    pub(crate) fn begin(&self, now: Instant, latest: Option<Instant>) -> Result<Begun, Rejected> {
-        Ok(match self.shared.join(now, latest)? {
+    /// For one that `enter` had no place for: queues up for at most the wait of the settings, but never
+    /// beyond `latest`.
+    #[inline]
+    pub(crate) fn begin(&self, latest: Option<Instant>) -> Result<Begun, Rejected> {
+        Ok(match self.shared.join(latest)? {
             Joined::Permit(permit) => Begun::Permit(permit),
             Joined::Waiter(waiter) => Begun::Wait(Acquire::waiting(waiter)),
         })
@@ -251,13 +252,12 @@ mod tests {
         Bulkhead::new("shop", config.build().unwrap())
     }
 
-    #[test]
-    fn whoever_may_wait_is_in_line_at_once() {
+    #[tokio::test(start_paused = true)]
+    async fn whoever_may_wait_is_in_line_at_once() {
         let bulkhead = bulkhead(1, Duration::from_secs(1));
-        let now = Instant::now();
-        let Ok(Begun::Permit(permit)) = bulkhead.begin(now, None) else { panic!("it is empty") };
-        let Ok(Begun::Wait(first)) = bulkhead.begin(now, None) else { panic!("it is full") };
-        let Ok(Begun::Wait(second)) = bulkhead.begin(now, None) else { panic!("it is full") };
+        let Ok(Begun::Permit(permit)) = bulkhead.begin(None) else { panic!("it is empty") };
+        let Ok(Begun::Wait(first)) = bulkhead.begin(None) else { panic!("it is full") };
+        let Ok(Begun::Wait(second)) = bulkhead.begin(None) else { panic!("it is full") };
         assert_eq!(bulkhead.metrics().waiting, 2, "although nothing was polled");
         drop(permit);
         assert_eq!((bulkhead.metrics().in_flight, bulkhead.metrics().waiting), (1, 1));
@@ -265,14 +265,14 @@ mod tests {
         assert_eq!((bulkhead.metrics().in_flight, bulkhead.metrics().waiting), (0, 0));
     }
 
-    #[test]
-    fn whoever_has_no_time_to_wait_never_stands_in_line() {
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_no_time_to_wait_never_stands_in_line() {
         let now = Instant::now();
         let full = bulkhead(0, Duration::ZERO);
-        assert!(full.begin(now, None).is_err());
+        assert!(full.begin(None).is_err());
         full.change_max_wait(Duration::MAX);
-        assert!(full.begin(now, Some(now)).is_err());
-        assert!(full.begin(now, now.checked_sub(Duration::from_nanos(1))).is_err());
-        assert!(full.begin(now, Some(now + Duration::from_nanos(1))).is_ok());
+        assert!(full.begin(Some(now)).is_err());
+        assert!(full.begin(now.checked_sub(Duration::from_nanos(1))).is_err());
+        assert!(full.begin(Some(now + Duration::from_nanos(1))).is_ok());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
 use tower_service::Service;
 
 use super::future::ResponseFuture;
@@ -50,9 +49,8 @@ where
         if let Some(permit) = self.bulkhead.enter() {
             return ResponseFuture::admitted(self.inner.call(request), permit, ends);
         }
-        // The clock is read only by those who do not get in at once.
         let latest = Deadline::current().map(Deadline::instant);
-        match self.bulkhead.begin(Instant::now(), latest) {
+        match self.bulkhead.begin(latest) {
             Ok(Begun::Permit(permit)) => {
                 ResponseFuture::admitted(self.inner.call(request), permit, ends)
             }

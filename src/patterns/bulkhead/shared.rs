@@ -66,20 +66,17 @@ impl Shared {
         self.gate.enter().then(|| self.permit())
     }
 
-    /// A permit, or a place in the line for as long as the caller may wait.
+    /// A place in the line for as long as the caller may wait, who did not get in by `enter`; or a
+    /// permit if one has come free in the meantime.
     #[cold]
-    pub(super) fn join(
-        self: &Arc<Self>,
-        now: Instant,
-        latest: Option<Instant>,
-    ) -> Result<Joined, Rejected> {
-        if let Some(permit) = self.enter() {
-            return Ok(Joined::Permit(permit));
+    pub(super) fn join(self: &Arc<Self>, latest: Option<Instant>) -> Result<Joined, Rejected> {
+        // The clock is read only by those who may wait.
+        let wait = self.max_wait();
+        if wait.is_zero() {
+            return Err(self.reject());
         }
-        let own = match self.max_wait() {
-            Duration::MAX => None,
-            wait => Some(later(now, wait)),
-        };
+        let now = Instant::now();
+        let own = if wait == Duration::MAX { None } else { Some(later(now, wait)) };
         let expires = own.into_iter().chain(latest).min();
         if expires.is_some_and(|expires| expires <= now) {
             return Err(self.reject());

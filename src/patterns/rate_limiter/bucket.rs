@@ -69,28 +69,28 @@ impl Bucket {
     }
 
     /// Takes permissions, ahead of time if need be.
-    #[inline]
     pub fn reserve(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
-        let time = self.grid.time(now);
-        let clock = self.clock(time);
-        if self.holes.is_empty() {
-            let end = self.line.max(clock) + self.length(permits);
-            if end <= clock + self.room {
-                self.line = end;
-                return Answer::Granted;
-            }
+        if self.take(now, permits) {
+            return Answer::Granted;
         }
-        self.reserve_ahead(time, clock, permits, patience)
+        self.reserve_ahead(now, permits, patience)
+    }
+
+    /// Takes permissions if they are plainly there; if not, that is for `reserve_ahead` to find out.
+    pub(super) fn take(&mut self, now: Instant, permits: u32) -> bool {
+        let clock = self.clock(self.grid.time(now));
+        let end = self.line.max(clock) + self.length(permits);
+        let granted = end <= clock + self.room && self.holes.is_empty();
+        if granted {
+            self.line = end;
+        }
+        granted
     }
 
     #[cold]
-    fn reserve_ahead(
-        &mut self,
-        time: u64,
-        clock: u128,
-        permits: u32,
-        patience: Patience,
-    ) -> Answer<Claim> {
+    fn reserve_ahead(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
+        let time = self.grid.time(now);
+        let clock = self.clock(time);
         self.forget(clock);
         if u128::from(permits) <= self.usable(clock) {
             self.take_now(clock, permits);

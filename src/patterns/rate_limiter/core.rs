@@ -70,7 +70,17 @@ impl Core {
         }
     }
 
+    /// Takes permissions if they are plainly there; if not, `ask` has the answer.
     #[inline]
+    pub(super) fn take(&mut self, now: Instant, permits: u32) -> bool {
+        match self {
+            Self::Cycles(core) => core.take(now, permits),
+            Self::Bucket(core) => core.take(now, permits),
+            Self::Window(core) => core.take(now, permits),
+            Self::Semaphore(queue) => queue.core.take(now, permits),
+        }
+    }
+
     pub(super) fn ask(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Ahead> {
         match self {
             Self::Cycles(core) => core.reserve(now, permits, patience).map(|claim| {
@@ -129,7 +139,6 @@ impl Core {
     }
 
     /// Whom to wake, once no lock is held.
-    #[inline]
     pub(super) fn woken(&mut self) -> Vec<Waker> {
         match self {
             Self::Semaphore(queue) => {

@@ -77,17 +77,25 @@ impl Cycles {
     }
 
     /// Takes permissions, of cycles to come if need be.
-    #[inline]
     pub fn reserve(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
+        if self.take(now, permits) {
+            return Answer::Granted;
+        }
+        self.reserve_ahead(now, permits, patience)
+    }
+
+    /// Takes permissions if they are plainly there; if not, that is for `reserve_ahead` to find out.
+    #[inline]
+    pub(super) fn take(&mut self, now: Instant, permits: u32) -> bool {
         let wanted = i64::from(permits);
         if now >= self.ends {
             self.refresh(now);
         }
-        if wanted <= self.permissions && self.holes.is_empty() {
+        let granted = wanted <= self.permissions && self.holes.is_empty();
+        if granted {
             self.permissions -= wanted;
-            return Answer::Granted;
         }
-        self.reserve_ahead(now, permits, patience)
+        granted
     }
 
     #[cold]

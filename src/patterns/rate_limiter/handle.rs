@@ -130,6 +130,10 @@ impl RateLimiter {
     /// [`Rejected`] if they are not there, or if others wait for theirs.
     pub fn try_acquire(&self, permits: u32) -> Result<(), Rejected> {
         let now = Instant::now();
+        if self.shared.take(now, permits) {
+            self.shared.granted(now, permits);
+            return Ok(());
+        }
         match self.shared.ask(now, permits, Patience::None) {
             Answer::Granted => {
                 self.shared.granted(now, permits);
@@ -205,6 +209,20 @@ impl RateLimiter {
         now: Instant,
         deadline: Option<Deadline>,
     ) -> Result<Option<Acquire>, Rejected> {
+        if self.shared.take(now, permits) {
+            self.shared.granted(now, permits);
+            return Ok(None);
+        }
+        self.begin_ahead(permits, now, deadline)
+    }
+
+    #[cold]
+    fn begin_ahead(
+        &self,
+        permits: u32,
+        now: Instant,
+        deadline: Option<Deadline>,
+    ) -> Result<Option<Acquire>, Rejected> {
         match self.shared.ask(now, permits, patience(deadline)) {
             Answer::Granted => {
                 self.shared.granted(now, permits);
@@ -271,7 +289,6 @@ impl RateLimiter {
     }
 }
 
-#[inline]
 fn patience(deadline: Option<Deadline>) -> Patience {
     Patience::Timeout(deadline.map(Deadline::instant))
 }

@@ -90,11 +90,7 @@ impl Semaphore {
     /// Takes permissions, or a place in the queue: then its number is the answer.
     pub fn acquire(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<u64> {
         let time = self.refresh(now);
-        if permits == 0 {
-            return Answer::Granted;
-        }
-        if self.queue.is_empty() && permits <= self.available {
-            self.available -= permits;
+        if permits == 0 || self.take(now, permits) {
             return Answer::Granted;
         }
         if permits > self.limit {
@@ -112,6 +108,21 @@ impl Semaphore {
         self.tail = (turn, left);
         self.queue.push_back(Waiter { id, permits, latest, turn, alarm });
         Answer::Wait(id)
+    }
+
+    /// Takes permissions if nobody waits and they are there.
+    ///
+    /// With nobody in the queue the clock calls nobody's turn, so nobody has to be woken after this.
+    pub(super) fn take(&mut self, now: Instant, permits: u32) -> bool {
+        if !self.queue.is_empty() {
+            return false;
+        }
+        self.refresh(now);
+        let granted = permits <= self.available;
+        if granted {
+            self.available -= permits;
+        }
+        granted
     }
 
     /// Has its turn come?

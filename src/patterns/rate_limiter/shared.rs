@@ -51,8 +51,13 @@ impl Shared {
         })
     }
 
-    /// Asks for permissions. Nothing is told yet.
+    /// Takes permissions if they are plainly there; if not, `ask` has the answer. Nothing is told yet.
     #[inline]
+    pub(super) fn take(&self, now: Instant, permits: u32) -> bool {
+        self.core.lock().take(now, permits)
+    }
+
+    /// Asks for permissions. Nothing is told yet.
     pub(super) fn ask(&self, now: Instant, permits: u32, patience: Patience) -> Answer<Ahead> {
         self.apply(|core| core.ask(now, permits, patience))
     }
@@ -100,7 +105,6 @@ impl Shared {
     }
 
     /// Uses the core, and wakes outside the lock whoever gained by it.
-    #[inline]
     fn apply<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
         let mut core = self.core.lock();
         let result = change(&mut core);

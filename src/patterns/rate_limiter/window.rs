@@ -66,17 +66,24 @@ impl Window {
     }
 
     /// Takes permissions, ahead of time if need be.
-    #[inline]
     pub fn reserve(&mut self, now: Instant, permits: u32, patience: Patience) -> Answer<Claim> {
-        let time = self.refresh(now);
-        if permits == 0 {
-            return Answer::Granted;
-        }
-        if self.last() <= time && u64::from(permits) + self.taken() <= self.limit.into() {
-            self.push(time, permits);
+        if self.take(now, permits) {
             return Answer::Granted;
         }
         self.reserve_ahead(now, permits, patience)
+    }
+
+    /// Takes permissions if they are plainly there; if not, that is for `reserve_ahead` to find out.
+    pub(super) fn take(&mut self, now: Instant, permits: u32) -> bool {
+        let time = self.refresh(now);
+        if permits == 0 {
+            return true;
+        }
+        let granted = self.last() <= time && u64::from(permits) + self.taken() <= self.limit.into();
+        if granted {
+            self.push(time, permits);
+        }
+        granted
     }
 
     #[cold]
