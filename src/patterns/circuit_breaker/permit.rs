@@ -46,7 +46,7 @@ impl Permit {
     }
 
     #[inline]
-    pub(super) fn settle(&mut self, verdict: &Verdict) {
+    pub(crate) fn settle(&mut self, verdict: &Verdict) {
         let Some(shared) = &self.shared else { return };
         let counted =
             if verdict.is_success() { shared.count_success(&self.ticket) } else { Err(None) };
