@@ -176,7 +176,10 @@ impl<S: Service<Req>, Req, Res> Stage<'_, S, Req, Res> {
         self.look();
         self.demand(self.backend.live() == 0, law, "a call is still alive");
         self.demand(is_free(), law, "something of the layer is still taken");
-        for caller in &mut self.callers {
+        // Once is enough: those who stay end the same whether somebody else has left or not, and each such poll may be a
+        // panic with a backtrace.
+        let callers = self.callers.iter_mut().filter(|_| self.scene.exit.is_none());
+        for caller in callers {
             if let Some(what) = caller.poll_after_the_end() {
                 self.rules.broken(Law::AfterTheEnd, &what, &self.scene);
             }
