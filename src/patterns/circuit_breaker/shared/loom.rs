@@ -4,7 +4,6 @@ use std::sync::atomic::Ordering;
 
 use loom::thread;
 
-use super::gate;
 use crate::sync::model;
 use crate::{Cause, CircuitBreaker, CircuitBreakerConfig, SlidingWindow, State};
 
@@ -18,8 +17,9 @@ fn breaker(window: SlidingWindow) -> CircuitBreaker {
 
 /// Who asks the word is told what the core would say.
 fn agree(breaker: &CircuitBreaker) {
-    let core = breaker.shared.core.lock();
-    assert_eq!(breaker.shared.gate.load(Ordering::Acquire), gate(&core));
+    let (sight, core) = (breaker.shared.gate.look(), breaker.shared.core.lock());
+    assert_eq!(sight.generation(), core.generation());
+    assert_eq!(sight.passes(), core.lets_all_pass());
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn whoever_knows_that_it_is_open_is_refused() {
 fn a_report_from_before_the_transition_changes_nothing_after_it() {
     model(|| {
         let breaker = breaker(SlidingWindow::Count(1));
-        let before = breaker.shared.gate.load(Ordering::Acquire) >> 1;
+        let before = breaker.shared.gate.look().generation();
         let fail = {
             let breaker = breaker.clone();
             move || {
@@ -77,7 +77,24 @@ fn a_report_from_before_the_transition_changes_nothing_after_it() {
         other.join().unwrap();
         // The first report opened it; the second one came too late or was never let in.
         assert_eq!(breaker.state(), State::Open);
-        assert_eq!(breaker.shared.gate.load(Ordering::Acquire) >> 1, before + 1);
+        assert_eq!(breaker.shared.gate.look().generation(), before + 1);
         agree(&breaker);
+    });
+}
+
+#[test]
+fn no_success_is_lost_or_counted_twice() {
+    model(|| {
+        let breaker = breaker(SlidingWindow::Count(2));
+        let succeed = {
+            let breaker = breaker.clone();
+            move || breaker.try_acquire().unwrap().success()
+        };
+        let other = thread::spawn(succeed.clone());
+        succeed();
+        // Whoever looks credits what was counted so far.
+        drop(breaker.shared.lock());
+        other.join().unwrap();
+        assert_eq!(breaker.shared.lock().counters().successful, 2);
     });
 }
