@@ -1,7 +1,7 @@
 //! How an HTTP request is sent again.
 
-use http::Request;
 use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, Request};
 use http_body::Body;
 
 use super::replay_body::{BodyKit, ReplayBody};
@@ -44,9 +44,14 @@ impl HttpReplay {
         self
     }
 
-    #[cfg(feature = "reqwest")]
-    pub(crate) const fn repeats_all_methods(self) -> bool {
-        self.all_methods
+    /// May this request be sent twice, by these settings?
+    pub(crate) fn takes_as_idempotent(
+        self,
+        method: &Method,
+        headers: &HeaderMap,
+        extensions: &Extensions,
+    ) -> bool {
+        self.all_methods || is_idempotent(method, headers, extensions)
     }
 
     #[cfg(feature = "reqwest")]
@@ -81,8 +86,8 @@ impl<B: Clone> Replay<Request<B>> for HttpReplay {
     }
 
     fn first(&self, request: Request<B>) -> (Request<B>, HttpKit<B>) {
-        let idempotent = self.all_methods
-            || is_idempotent(request.method(), request.headers(), request.extensions());
+        let idempotent =
+            self.takes_as_idempotent(request.method(), request.headers(), request.extensions());
         let copy = request.extensions().get::<NoRetry>().is_none().then(|| request.clone());
         (request, HttpKit { request: copy, idempotent })
     }
@@ -137,8 +142,8 @@ impl<B: Body> Replay<Request<B>> for BufferedReplay {
     }
 
     fn first(&self, request: Request<B>) -> (Self::Attempt, Self::Kit) {
-        let idempotent = self.0.all_methods
-            || is_idempotent(request.method(), request.headers(), request.extensions());
+        let idempotent =
+            self.0.takes_as_idempotent(request.method(), request.headers(), request.extensions());
         let (head, body) = request.into_parts();
         let (first, body) = if head.extensions.get::<NoRetry>().is_some() {
             (ReplayBody::once(body), None)

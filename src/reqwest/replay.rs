@@ -3,7 +3,7 @@
 use http::Extensions;
 use reqwest::{Body, Request};
 
-use crate::http::{BodyKit, HttpReplay, ReplayBody, is_idempotent};
+use crate::http::{BodyKit, HttpReplay, ReplayBody};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
 
@@ -35,8 +35,8 @@ impl Replay<Request> for RequestReplay {
     }
 
     fn first(&self, mut request: Request) -> (Request, RequestKit) {
-        let idempotent = self.0.repeats_all_methods()
-            || is_idempotent(request.method(), request.headers(), &Extensions::new());
+        let (method, headers) = (request.method(), request.headers());
+        let idempotent = self.0.takes_as_idempotent(method, headers, &Extensions::new());
         let stream = request.body_mut().take_if(|body| body.as_bytes().is_none());
         // Without a stream it can be copied.
         let copy = request.try_clone();
