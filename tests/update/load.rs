@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use seawall::patterns::Instance;
 use seawall::telemetry::{Event, EventKind, RateLimiterEvent};
 use seawall::{
     Bulkhead, CircuitBreaker, Error, Pipeline, RateLimiter, Retry, RetryBudget, TimeLimiter,
@@ -19,6 +20,8 @@ use settings::Dice;
 
 const CALLS: u64 = 10_000;
 const UPDATES: u64 = 1_000;
+/// So many calls begin between two updates.
+const NEW: u64 = 10;
 
 /// The five instances, and what they were told to have done.
 struct World {
@@ -166,8 +169,11 @@ impl World {
     }
 }
 
-/// `pace` lets the calls get on between two updates.
-async fn reload_under_load<F: Future<Output = ()>>(seed: u64, pace: impl Fn() -> F) {
+/// `pace` lets the calls get on between two updates. Says how many waited for the limiter and for the bulkhead.
+async fn reload_under_load<F: Future<Output = ()>>(
+    seed: u64,
+    pace: impl Fn() -> F,
+) -> (usize, usize) {
     let world = Arc::new(World::new());
     let mut calls = JoinSet::new();
     for number in 0..CALLS {
@@ -181,15 +187,30 @@ async fn reload_under_load<F: Future<Output = ()>>(seed: u64, pace: impl Fn() ->
     assert!(in_flight() + given_up() >= CALLS, "{} are in flight at once", in_flight());
 
     let mut dice = Dice::of(seed);
+    let mut listening = None;
+    let (mut most_in_line, mut most_in_queue) = (0, 0);
     for update in 0..UPDATES {
         world.update(&mut dice);
-        world.work.add_permits((CALLS / UPDATES) as usize * 2);
+        // Somebody listens now and then, which changes how the circuit breaker counts.
+        match listening.take() {
+            Some(id) => world.breaker.detach(id),
+            None if dice.one_in(3) => {
+                listening = Some(world.breaker.attach(Arc::new(|_: &Event<'_>| {})));
+            }
+            None => {}
+        }
+        most_in_line = most_in_line.max(world.limiter.metrics().waiting);
+        most_in_queue = most_in_queue.max(world.bulkhead.metrics().waiting);
+        world.work.add_permits((CALLS / UPDATES + NEW) as usize);
         // New calls come while the old ones go.
-        for n in 0..5 {
-            calls.spawn(world.clone().call(CALLS + update * 5 + n));
+        for n in 0..NEW {
+            calls.spawn(world.clone().call(CALLS + update * NEW + n));
         }
         pace().await;
     }
+    println!(
+        "at most {most_in_line} in the limiter's line, {most_in_queue} in the bulkhead's queue"
+    );
     // The end: everybody may go, under settings that let them.
     world.retry.update(settings::generous_retry());
     world.breaker.update(settings::generous_breaker());
@@ -200,14 +221,17 @@ async fn reload_under_load<F: Future<Output = ()>>(seed: u64, pace: impl Fn() ->
     let all = async { while calls.join_next().await.is_some_and(|call| call.is_ok()) {} };
     timeout(Duration::from_secs(120), all).await.expect("nobody is stuck");
     assert!(calls.is_empty(), "nobody panicked");
-    assert_eq!(world.begun.load(Ordering::Relaxed), CALLS + UPDATES * 5);
+    assert_eq!(world.begun.load(Ordering::Relaxed), CALLS + UPDATES * NEW);
     world.check_totals();
     world.check_works().await;
+    (most_in_line, most_in_queue)
 }
 
 #[tokio::test(start_paused = true)]
 async fn reload_under_load_on_a_clock_of_its_own() {
-    reload_under_load(1, || tokio::time::sleep(Duration::from_millis(1))).await;
+    let pace = || tokio::time::sleep(Duration::from_millis(1));
+    let (most_in_line, most_in_queue) = reload_under_load(1, pace).await;
+    assert!(most_in_line > 100 && most_in_queue > 100, "there was something to move");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

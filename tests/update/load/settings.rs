@@ -123,7 +123,7 @@ impl Dice {
             _ => SlidingWindow::Consecutive(self.number(5, 50)),
         };
         let config = CircuitBreakerConfig::builder()
-            .failure_rate_threshold(self.number(10, 100) as f32)
+            .failure_rate_threshold(self.number(30, 100) as f32)
             .slow_call_rate_threshold(self.number(10, 100) as f32)
             .sliding_window(window)
             .slice_alignment(self.any(&[SliceAlignment::FromStart, SliceAlignment::WallClock]))
@@ -156,7 +156,7 @@ impl Dice {
 
     pub(super) fn limiter(&mut self) -> RateLimiterConfig {
         let config = RateLimiterConfig::builder()
-            .limit_for_period(self.number(10, 200))
+            .limit_for_period(self.number(1, 30))
             .limit_refresh_period(self.span(1, 5))
             .timeout(self.any(&[Duration::MAX, ms(0), ms(10), ms(1000)]))
             .algorithm(match self.roll(4) {
@@ -180,7 +180,7 @@ impl Dice {
     }
 
     pub(super) fn bulkhead(&mut self) -> BulkheadConfig {
-        let limit = self.any(&[0, 1, 100, 1000, 20_000]);
+        let limit = self.any(&[0, 1, 30, 100, 5000]);
         let mut config = BulkheadConfig::builder()
             .max_concurrent_calls(limit)
             .max_wait(self.any(&[Duration::MAX, ms(0), ms(20)]))
