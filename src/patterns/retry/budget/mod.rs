@@ -9,6 +9,7 @@ mod tokens;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -62,6 +63,14 @@ enum Rule {
     Tokens(Lock<Tokens>),
 }
 
+/// What tells one rule from another.
+#[derive(PartialEq)]
+enum Terms {
+    Share(f64, u32),
+    Deposits((i64, i64, i64, Duration)),
+    Tokens(TokenBudgetBuilder),
+}
+
 const CALL: u64 = 1 << 32;
 
 impl RetryBudget {
@@ -103,6 +112,20 @@ impl RetryBudget {
     #[must_use]
     pub fn in_flight(&self) -> (u32, u32) {
         split(self.inner.in_flight.load(Ordering::Acquire))
+    }
+
+    /// Has it the same rule, whatever is in it?
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        // One lock after the other, so that two who compare cannot wait for each other.
+        self.terms() == other.terms()
+    }
+
+    fn terms(&self) -> Terms {
+        match &self.inner.rule {
+            &Rule::Share { max_share, min_concurrency } => Terms::Share(max_share, min_concurrency),
+            Rule::Deposits(deposits) => Terms::Deposits(deposits.lock().terms()),
+            Rule::Tokens(tokens) => Terms::Tokens(tokens.lock().terms()),
+        }
     }
 
     /// Is it a clone of this one?
