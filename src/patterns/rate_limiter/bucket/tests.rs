@@ -1,25 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{Answer, Bucket, Claim, Limiter, Patience};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use super::{Answer, Bucket, Limiter, Patience};
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 fn bucket(limit: u32, period: u64, burst: u32, timeout: u64) -> (Bucket, Instant) {
     let start = Instant::now();
     (Bucket::new(limit, ns(period), burst, ns(timeout), start), start)
-}
-
-fn claim(answer: Answer<Claim>) -> Claim {
-    match answer {
-        Answer::Wait(claim) => claim,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 /// The wait in nanoseconds.
@@ -95,8 +82,8 @@ fn draining_takes_whole_permissions_and_keeps_debt() {
 #[test]
 fn the_newest_gives_back_as_if_it_had_never_been() {
     let (mut bucket, start) = bucket(1, 10, 2, 1000);
-    let first = claim(bucket.reserve(start, 4, ANY));
-    let second = claim(bucket.reserve(start, 3, ANY));
+    let first = promised(bucket.reserve(start, 4, ANY));
+    let second = promised(bucket.reserve(start, 3, ANY));
     bucket.refund(start, &second);
     assert_eq!(bucket.available(start), -2);
     bucket.refund(start, &first);
@@ -108,9 +95,9 @@ fn the_newest_gives_back_as_if_it_had_never_been() {
 fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     let (mut bucket, start) = bucket(1, 10, 1, 1000);
     assert_eq!(reserve(&mut bucket, start, 1), Some(0));
-    let at_10 = claim(bucket.reserve(start, 1, ANY));
-    let at_20 = claim(bucket.reserve(start, 1, ANY));
-    let at_30 = claim(bucket.reserve(start, 1, ANY));
+    let at_10 = promised(bucket.reserve(start, 1, ANY));
+    let at_20 = promised(bucket.reserve(start, 1, ANY));
+    let at_30 = promised(bucket.reserve(start, 1, ANY));
     bucket.refund(start, &at_10);
     assert_eq!(bucket.available(start), -2);
     assert_eq!(reserve(&mut bucket, start, 2), Some(50), "too small for two");
@@ -124,7 +111,7 @@ fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
 #[test]
 fn nothing_comes_back_once_its_time_has_come() {
     let (mut bucket, start) = bucket(1, 10, 1, 1000);
-    let at_10 = claim(bucket.reserve(start, 2, ANY));
+    let at_10 = promised(bucket.reserve(start, 2, ANY));
     bucket.refund(start + ns(10), &at_10);
     assert_eq!(bucket.available(start + ns(10)), 0);
 }
@@ -135,7 +122,7 @@ fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(bucket.reserve(start, 1, until(0)), Answer::Granted);
     assert_eq!(bucket.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
-    claim(bucket.reserve(start, 1, until(11)));
+    promised(bucket.reserve(start, 1, until(11)));
 }
 
 #[test]
@@ -226,17 +213,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(seeded(2000))]
 
     #[test]
     fn it_does_what_a_level_does_that_rises_and_falls(
