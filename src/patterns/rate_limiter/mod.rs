@@ -103,6 +103,8 @@ mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod window;
 

@@ -1,25 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{Answer, Claim, Limiter, Patience, Window};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use super::{Answer, Limiter, Patience, Window};
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 fn window(limit: u32, period: u64, timeout: u64) -> (Window, Instant) {
     let start = Instant::now();
     (Window::new(limit, ns(period), ns(timeout), start), start)
-}
-
-fn claim(answer: Answer<Claim>) -> Claim {
-    match answer {
-        Answer::Wait(claim) => claim,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 /// The wait in nanoseconds.
@@ -88,7 +75,7 @@ fn draining_fills_the_window_and_keeps_what_is_promised() {
 fn the_newest_gives_back_as_if_it_had_never_been() {
     let (mut window, start) = window(2, 10, 100);
     assert_eq!(reserve(&mut window, start, 2), Some(0));
-    let claims: Vec<_> = (0..3).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    let claims: Vec<_> = (0..3).map(|_| promised(window.reserve(start, 1, ANY))).collect();
     // The second shares its moment with the first.
     for older in &claims[1..] {
         window.refund(start, older);
@@ -103,7 +90,7 @@ fn the_newest_gives_back_as_if_it_had_never_been() {
 fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     let (mut window, start) = window(1, 10, 100);
     assert_eq!(reserve(&mut window, start, 1), Some(0));
-    let claims: Vec<_> = (0..4).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    let claims: Vec<_> = (0..4).map(|_| promised(window.reserve(start, 1, ANY))).collect();
     window.refund(start, &claims[0]);
     assert_eq!(window.available(start), -3);
     assert_eq!(reserve(&mut window, start, 1), Some(10));
@@ -140,7 +127,7 @@ fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(window.reserve(start, 1, until(0)), Answer::Granted);
     assert_eq!(window.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
-    claim(window.reserve(start, 1, until(11)));
+    promised(window.reserve(start, 1, until(11)));
 }
 
 #[test]
@@ -289,12 +276,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(seeded(2000))]
 
     #[test]
     fn no_span_sees_more_than_the_limit(
