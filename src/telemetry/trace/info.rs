@@ -1,7 +1,5 @@
 //! What a span tells of an attempt, in no protocol's types.
 
-use std::borrow::Cow;
-
 /// What an attempt is, for its span. Asked of a [`Replay`](crate::Replay), and only if somebody listens.
 ///
 /// What is not known stays away.
@@ -22,31 +20,6 @@ pub struct RequestInfo {
     pub server_address: Option<String>,
     /// `server.port`.
     pub server_port: Option<u16>,
-}
-
-impl RequestInfo {
-    /// The methods that are told as they are.
-    const METHODS: [&'static str; 10] =
-        ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
-
-    /// The method, if it is one of those in general use.
-    pub(super) fn known_method(&self) -> Option<&'static str> {
-        let method = self.http_method.as_deref()?;
-        Self::METHODS.into_iter().find(|known| *known == method)
-    }
-
-    /// What the span is called: few names for many requests.
-    pub(super) fn name(&self) -> Option<Cow<'_, str>> {
-        if let Some(method) = &self.rpc_method {
-            return Some(method.into());
-        }
-        self.http_method.as_ref()?;
-        let method = self.known_method().unwrap_or("HTTP");
-        Some(match &self.url_template {
-            Some(template) => format!("{method} {template}").into(),
-            None => method.into(),
-        })
-    }
 }
 
 /// What a response says of itself, for the span of its attempt.

@@ -11,6 +11,7 @@ mod lines;
 mod otel;
 mod spans;
 mod wire;
+#[cfg(feature = "tracing")]
 mod words;
 
 use std::fmt;
@@ -20,7 +21,6 @@ pub use context::{EnteredTrace, TraceContext, Traced};
 pub use info::{RequestInfo, ResponseInfo};
 pub(crate) use lines::{is_wanted, note, rejected};
 use spans::{EnteredSpan, Spans};
-use words::{End, ErrorType};
 
 use crate::error::Rejected;
 use crate::outcome::{Cause, Verdict};
@@ -98,7 +98,7 @@ impl Trace {
     #[inline]
     pub(crate) fn finish(&mut self, verdict: &Verdict, rejected: Option<&Rejected>) {
         if let Some(active) = &mut self.0 {
-            active.spans.end_call(End::of(verdict, rejected));
+            active.spans.end_call(verdict, rejected);
         }
     }
 
@@ -106,7 +106,7 @@ impl Trace {
     #[inline]
     pub(crate) fn fail(&mut self, cause: Cause) {
         if let Some(active) = &mut self.0 {
-            active.spans.end_call(End::failed(ErrorType::from(cause)));
+            active.spans.fail_call(cause);
         }
     }
 

@@ -13,6 +13,7 @@ mod imp {
 
     use super::super::words::{self, End, ErrorType};
     use super::super::{RequestInfo, ResponseInfo, TraceContext};
+    use crate::error::Rejected;
     use crate::outcome::{Cause, Verdict};
 
     pub(in super::super) struct Spans {
@@ -148,8 +149,16 @@ mod imp {
             }
         }
 
-        pub(in super::super) fn end_call(&mut self, end: End) {
-            self.end = Some(end);
+        pub(in super::super) fn end_call(
+            &mut self,
+            verdict: &Verdict,
+            rejected: Option<&Rejected>,
+        ) {
+            self.end = Some(End::of(verdict, rejected));
+        }
+
+        pub(in super::super) fn fail_call(&mut self, cause: Cause) {
+            self.end = Some(End::failed(cause));
         }
 
         /// Whatever is open ends now.
@@ -180,12 +189,13 @@ mod imp {
 
     fn tell(span: &Span, info: &RequestInfo, before: u32) {
         span.record("otel.kind", "client");
-        if let Some(name) = info.name() {
+        if let Some(name) = words::name(info) {
             span.record("otel.name", &*name);
         }
         if let Some(method) = &info.http_method {
-            span.record("http.request.method", info.known_method().unwrap_or("_OTHER"));
-            if info.known_method().is_none() {
+            let known = words::method(method);
+            span.record("http.request.method", known);
+            if known != method {
                 span.record("http.request.method_original", method.as_str());
             }
             if before > 0 {
@@ -212,9 +222,9 @@ mod imp {
 
 #[cfg(not(feature = "tracing"))]
 mod imp {
-    use super::super::words::End;
     use super::super::{RequestInfo, ResponseInfo, TraceContext};
-    use crate::outcome::Verdict;
+    use crate::error::Rejected;
+    use crate::outcome::{Cause, Verdict};
 
     /// There is none.
     pub(in super::super) enum EnteredSpan {}
@@ -261,7 +271,9 @@ mod imp {
         ) {
         }
 
-        pub(in super::super) const fn end_call(&mut self, _: End) {}
+        pub(in super::super) const fn end_call(&mut self, _: &Verdict, _: Option<&Rejected>) {}
+
+        pub(in super::super) const fn fail_call(&mut self, _: Cause) {}
 
         pub(in super::super) const fn close(&mut self, _: u32) {}
     }

@@ -1,13 +1,14 @@
 //! What spans call things.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use super::RequestInfo;
 use crate::error::{Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 
 /// `error.type`: few words for many errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 pub(super) enum ErrorType {
     Status(u16),
     Word(&'static str),
@@ -42,7 +43,6 @@ impl fmt::Display for ErrorType {
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(feature = "tracing"), allow(dead_code))]
 pub(super) struct End {
     /// `seawall.outcome`.
     pub(super) outcome: &'static str,
@@ -70,8 +70,8 @@ impl End {
         }
     }
 
-    pub(super) const fn failed(error: ErrorType) -> Self {
-        Self { outcome: "failure", error: Some(error) }
+    pub(super) fn failed(cause: Cause) -> Self {
+        Self { outcome: "failure", error: Some(cause.into()) }
     }
 }
 
@@ -113,4 +113,28 @@ pub(super) const fn grpc(code: i32) -> &'static str {
         16 => "UNAUTHENTICATED",
         _ => "UNKNOWN",
     }
+}
+
+/// The methods that are told as they are.
+const METHODS: [&str; 10] =
+    ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"];
+
+/// `http.request.method`.
+pub(super) fn method(method: &str) -> &'static str {
+    METHODS.into_iter().find(|known| *known == method).unwrap_or("_OTHER")
+}
+
+/// What the span of an attempt is called: few names for many requests.
+pub(super) fn name(info: &RequestInfo) -> Option<Cow<'_, str>> {
+    if let Some(method) = &info.rpc_method {
+        return Some(method.into());
+    }
+    let method = match method(info.http_method.as_deref()?) {
+        "_OTHER" => "HTTP",
+        known => known,
+    };
+    Some(match &info.url_template {
+        Some(template) => format!("{method} {template}").into(),
+        None => method.into(),
+    })
 }
