@@ -19,6 +19,7 @@ use crate::patterns::oneshot::Oneshot;
 use crate::patterns::retry::{Attempts, Next, Pause};
 use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
+use crate::telemetry::Trace;
 
 pin_project! {
     #[project = ResponseFutureProj]
@@ -46,6 +47,8 @@ pin_project! {
         pipeline: Pipeline<C, N, R>,
         // What each attempt pays at the rate limiter.
         cost: u32,
+        // Ends last.
+        trace: Trace,
     }
 }
 
@@ -68,9 +71,17 @@ pin_project! {
 impl<S: Service<A>, A, D> Phase<S, A, D> {
     /// What follows a gate; an open one is passed by `call`.
     #[inline]
-    fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
+    fn behind<Req, R: Replay<Req, Attempt = A>>(
+        gate: Gate,
+        mut attempt: A,
+        (trace, replay): (&mut Trace, &R),
+        call: impl FnOnce(A) -> Oneshot<S, A>,
+    ) -> Self {
         match gate {
-            Gate::Open => Self::Calling { call: call(attempt) },
+            Gate::Open => {
+                let _attempt = trace.launch(replay, &mut attempt);
+                Self::Calling { call: call(attempt) }
+            }
             Gate::Limited(wait) => Self::Limited { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Queued(wait) => Self::Queued { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
@@ -87,6 +98,8 @@ where
     #[inline]
     pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>, cost: u32) -> Self {
         let steps = &*pipeline.steps;
+        let mut trace = Trace::begin(&steps.name);
+        let in_call = trace.enter_call();
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
@@ -106,11 +119,23 @@ where
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
-        let phase =
-            Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
-        drop((inner, entered));
+        let traced = (&mut trace, &pipeline.replay);
+        let call = move |attempt| Oneshot::calling(ready.call(attempt));
+        let phase = Phase::behind::<Req, R>(gate, attempt, traced, call);
+        drop((inner, entered, in_call));
 
-        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline, cost }
+        Self {
+            phase,
+            timer: None,
+            permits,
+            deadline,
+            attempts,
+            kit,
+            service,
+            pipeline,
+            cost,
+            trace,
+        }
     }
 }
 
@@ -130,27 +155,33 @@ where
         *this.deadline = Deadline::earlier(*this.deadline, Deadline::current());
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
+        let _call = this.trace.enter_call();
         loop {
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
             let limit = this.permits.limit.map(Deadline::enter);
 
             let result = match this.phase.as_mut().project() {
-                PhaseProj::Calling { call } => match call.poll(cx) {
-                    Poll::Ready(result) => {
-                        // The call goes before its places do.
-                        this.phase.set(Phase::Shut { rejected: None });
-                        result
+                PhaseProj::Calling { call } => {
+                    let attempt = this.trace.enter_attempt();
+                    match call.poll(cx) {
+                        Poll::Ready(result) => {
+                            // The call goes before its places do.
+                            this.phase.set(Phase::Shut { rejected: None });
+                            drop(attempt);
+                            result
+                        }
+                        Poll::Pending => match this.poll_end(deadline, cx) {
+                            Some(rejected) => Err(S::Error::from_rejected(rejected)),
+                            None => return Poll::Pending,
+                        },
                     }
-                    Poll::Pending => match this.poll_end(deadline, cx) {
-                        Some(rejected) => Err(S::Error::from_rejected(rejected)),
-                        None => return Poll::Pending,
-                    },
-                },
+                }
                 _ => match this.poll_gate(deadline, cx) {
                     Waited::Over => continue,
                     Waited::Shut(rejected) => Err(S::Error::from_rejected(rejected)),
                     Waited::Late(rejected) => {
+                        this.trace.reject(&rejected);
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Waited::Pending => return Poll::Pending,
@@ -160,6 +191,7 @@ where
 
             let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
             let verdict = judge(classifier, &result);
+            this.trace.judged(&verdict, || Some(ends.describe(result.as_ref().ok()?)));
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
             let (pending, time_limit) = if over {
                 steps.settle(this.permits, &result, &verdict);
@@ -176,6 +208,7 @@ where
                 match attempts.judge(&verdict, result.is_err(), repeat) {
                     Next::Done => {}
                     Next::Fail(rejected) => {
+                        this.trace.reject(&rejected);
                         drop(result);
                         *this.permits = Permits::default();
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
@@ -199,20 +232,23 @@ where
             }
             // The events of the bulkhead come last.
             let bulkhead = this.permits.bulkhead.take();
+            let result = match (result, &*this.attempts) {
+                (Err(error), Some(attempts)) => attempts.finish(Err(error)),
+                (result, _) => result,
+            };
+            let rejected = result.as_ref().err().and_then(FromRejected::as_rejected);
+            this.trace.finish(&verdict, rejected);
             return Poll::Ready(match result {
                 Ok(response) if over => {
                     drop(bulkhead);
                     Ok(ends.attach(response, None))
                 }
                 Ok(response) => {
-                    let steps = steps.clone();
-                    let held = Held { pending, time_limit, bulkhead, deadline, steps };
+                    let (steps, trace) = (steps.clone(), std::mem::take(this.trace));
+                    let held = Held { pending, time_limit, bulkhead, deadline, steps, trace };
                     Ok(ends.attach(response, (!held.is_empty()).then_some(held)))
                 }
-                Err(error) => match this.attempts {
-                    Some(attempts) => attempts.finish(Err(error)),
-                    None => Err(error),
-                },
+                Err(error) => Err(error),
             });
         }
     }
@@ -280,7 +316,9 @@ where
             PhaseProj::Calling { .. } => unreachable!("no gate stands before a call"),
         };
         let attempt = attempt.take().expect("an attempt waits");
-        self.phase.set(Phase::behind(gate, attempt, readying(self.service)));
+        let traced = (&mut *self.trace, &self.pipeline.replay);
+        let phase = Phase::behind::<Req, R>(gate, attempt, traced, readying(self.service));
+        self.phase.set(phase);
         Waited::Over
     }
 

@@ -4,12 +4,17 @@
 //! outside every lock. An observer that panics harms no call.
 
 mod event;
+mod events;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod observer;
+pub(crate) mod trace;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
     TimeLimiterEvent,
 };
+pub use events::{EventRecord, Events};
 pub use observer::Observer;
 pub(crate) use observer::{Observers, Outbox};
+pub(crate) use trace::Trace;
+pub use trace::{EnteredTrace, RequestInfo, ResponseInfo, TraceContext, Traced};

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::Instant;
 
 use super::event::{Event, EventKind};
+use super::trace;
 use crate::sync::Lock;
 
 /// Receives what an instance does.
@@ -56,9 +57,16 @@ impl Observers {
         self.any.store(true, Ordering::Release);
     }
 
+    /// Does anybody want to know of what happens rarely: listeners, or whoever reads traces?
+    #[inline]
+    pub(crate) fn any_for_rare(&self) -> bool {
+        self.any() || trace::is_wanted()
+    }
+
     /// Tells one event.
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
+        trace::note(name, &kind);
         let Some(listeners) = self.list.lock().clone() else { return };
         let event = Event::new(name, at, kind);
         for listener in listeners.iter() {
@@ -75,7 +83,7 @@ impl Observers {
 
     /// An outbox for a core to put its events into.
     pub(crate) fn outbox<K>(&self) -> Outbox<K> {
-        Outbox { wanted: self.any(), first: None, rest: Vec::new() }
+        Outbox { wanted: self.any_for_rare(), first: None, rest: Vec::new() }
     }
 
     /// Sends what a core has put into its outbox. The core's lock must be free by now.
