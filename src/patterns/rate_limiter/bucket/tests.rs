@@ -68,6 +68,15 @@ fn another_rate_keeps_what_is_there_and_what_is_owed() {
 }
 
 #[test]
+fn a_clock_reading_from_before_the_new_limit_waits_for_nothing_that_is_there() {
+    let (mut bucket, start) = bucket(1, 10, 2, 1000);
+    bucket.set_limit(start + ns(50), 2);
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(0));
+    assert_eq!(reserve(&mut bucket, start + ns(40), 2), Some(0));
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(15));
+}
+
+#[test]
 fn draining_takes_whole_permissions_and_keeps_debt() {
     let (mut bucket, start) = bucket(1, 10, 3, 1000);
     assert_eq!(reserve(&mut bucket, start, 1), Some(0));
@@ -106,6 +115,54 @@ fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     bucket.refund(start, &at_30);
     assert_eq!(reserve(&mut bucket, start + ns(20), 1), Some(0), "nobody has come for it");
     assert_eq!(reserve(&mut bucket, start + ns(31), 1), Some(29), "the other one is gone");
+}
+
+/// Takes all, and then leaves a hole of three slots before one that stays taken.
+fn bucket_with_a_hole_of_three(burst: u32) -> (Bucket, Instant) {
+    let (mut bucket, start) = bucket(1, 10, burst, 1000);
+    assert_eq!(bucket.drain(start), burst);
+    let three = promised(bucket.reserve(start, 3, ANY));
+    promised(bucket.reserve(start, 1, ANY));
+    bucket.refund(start, &three);
+    (bucket, start)
+}
+
+fn waits<const N: usize>(bucket: &mut Bucket, now: Instant) -> [Option<u64>; N] {
+    std::array::from_fn(|_| reserve(bucket, now, 1))
+}
+
+#[test]
+fn a_large_hole_is_taken_slot_by_slot() {
+    let (mut bucket, start) = bucket_with_a_hole_of_three(1);
+    assert_eq!(waits(&mut bucket, start), [10, 20, 30, 50].map(Some));
+    let (mut bucket, start) = bucket_with_a_hole_of_three(3);
+    let now = start + ns(12);
+    assert_eq!(bucket.available(now), 1);
+    assert_eq!(bucket.reserve(now, 1, ANY), Answer::Granted);
+    assert_eq!(waits(&mut bucket, now), [8, 18, 38].map(Some));
+}
+
+#[test]
+fn of_a_large_hole_the_slots_that_began_are_gone() {
+    for (at, available, expected) in [(25, -1, [5, 25]), (30, 1, [0, 20]), (31, -1, [19, 29])] {
+        let (mut bucket, start) = bucket_with_a_hole_of_three(1);
+        let now = start + ns(at);
+        assert_eq!(bucket.available(now), available, "at {at}");
+        assert_eq!(waits(&mut bucket, now), expected.map(Some), "at {at}");
+    }
+}
+
+#[test]
+fn a_hole_at_the_end_of_the_line_is_none() {
+    let (mut bucket, start) = bucket(1, 10, 2, 1000);
+    assert_eq!(bucket.drain(start), 2);
+    let [first, second, third] = [2, 1, 1].map(|n| promised(bucket.reserve(start, n, ANY)));
+    bucket.refund(start, &first);
+    bucket.refund(start, &second);
+    assert_eq!(bucket.available(start), -1);
+    bucket.refund(start, &third);
+    assert_eq!((bucket.available(start), bucket.holes.len()), (0, 0));
+    assert_eq!(reserve(&mut bucket, start, 4), Some(40));
 }
 
 #[test]

@@ -145,6 +145,33 @@ proptest! {
     }
 }
 
+/// Nobody has to be asked twice for what is plainly there.
+#[test]
+fn what_is_plainly_there_is_taken_in_one_step() {
+    let start = Instant::now();
+    for algorithm in [
+        RateLimiterAlgorithm::Cycles,
+        RateLimiterAlgorithm::Semaphore,
+        RateLimiterAlgorithm::SlidingWindow,
+        RateLimiterAlgorithm::TokenBucket { burst: 2 },
+    ] {
+        let config = RateLimiterConfig::builder()
+            .algorithm(algorithm)
+            .limit_for_period(2)
+            .limit_refresh_period(ns(10))
+            .build()
+            .unwrap();
+        let mut core = Core::new(&config, start);
+        let taken = [2, 1].map(|permits| core.take(start, permits));
+        assert_eq!(taken, [true, false], "{algorithm:?}");
+        assert_eq!(core.limiter().cycle(start + ns(29)), 2, "{algorithm:?}");
+        assert!(core.take(start + ns(29), 2), "{algorithm:?}");
+        core.limiter().set_timeout(ns(20));
+        let ahead = core.ask(start + ns(29), 1, ANY);
+        assert!(matches!(ahead, Answer::Wait(_)), "{algorithm:?}");
+    }
+}
+
 #[test]
 fn a_claim_is_no_larger_for_the_algorithms_that_there_are() {
     assert!(size_of::<Claim>() <= 112, "{}", size_of::<Claim>());
