@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::{Answer, Cycles, Limiter, MOST_HOLES, Patience};
+use super::{Answer, Cycles, DEEPEST, Limiter, MOST_HOLES, Patience};
 use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 /// A limiter, and the moment of its creation.
@@ -152,6 +152,29 @@ fn what_comes_back_under_another_limit_makes_less_debt_and_no_more() {
     assert_eq!(cycles.available(start), -1, "a hole before the change is less debt after it");
     cycles.refund(start + ns(10), &newer);
     assert_eq!(cycles.available(start + ns(10)), 4);
+}
+
+#[test]
+fn holes_and_line_both_come_back_under_another_limit() {
+    let (mut cycles, start) = cycles(1, 10, 1000);
+    assert_eq!(cycles.drain(start), 1);
+    let hole = promised(cycles.reserve(start, 2, ANY));
+    promised(cycles.reserve(start, 4, ANY));
+    cycles.refund(start, &hole);
+    let both = promised(cycles.reserve(start, 3, ANY));
+    cycles.set_limit(start, 2);
+    assert_eq!(cycles.available(start), -7);
+    cycles.refund(start, &both);
+    assert_eq!(cycles.available(start), -4);
+}
+
+#[test]
+fn there_is_a_deepest_debt() {
+    let (mut cycles, start) = cycles(u32::MAX, 1, u64::MAX);
+    cycles.permissions = DEEPEST + 1;
+    promised(cycles.reserve(start, 1, ANY));
+    assert_eq!(cycles.reserve(start, 1, ANY), Answer::Refused(None));
+    assert_eq!(cycles.permissions, DEEPEST);
 }
 
 #[test]
