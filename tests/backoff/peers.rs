@@ -221,6 +221,7 @@ fn bo9_zero_stays_zero_with_any_type() {
         Backoff::equal_jitter(zero, cap),
         Backoff::decorrelated(zero, cap),
         Backoff::smooth(zero),
+        Backoff::uniform(zero, ms(1)),
         Backoff::iterate(zero, |wait| wait * 2),
     ] {
         for backoff in [
@@ -248,6 +249,7 @@ fn numbers_out_of_range_are_refused() {
         Backoff::geometric(zero, 2.0),
         Backoff::decorrelated(zero, ms(1)),
         Backoff::smooth(zero),
+        Backoff::uniform(zero, ms(1)),
         Backoff::fixed(zero).jitter_factor(1.0),
     ] {
         assert!(RetryConfig::builder().backoff(fine).build().is_ok());

@@ -68,6 +68,15 @@ fn another_rate_keeps_what_is_there_and_what_is_owed() {
 }
 
 #[test]
+fn a_clock_reading_from_before_the_new_limit_waits_for_nothing_that_is_there() {
+    let (mut bucket, start) = bucket(1, 10, 2, 1000);
+    bucket.set_limit(start + ns(50), 2);
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(0));
+    assert_eq!(reserve(&mut bucket, start + ns(40), 2), Some(0));
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(15));
+}
+
+#[test]
 fn draining_takes_whole_permissions_and_keeps_debt() {
     let (mut bucket, start) = bucket(1, 10, 3, 1000);
     assert_eq!(reserve(&mut bucket, start, 1), Some(0));
