@@ -3,14 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
+use super::Held;
 use super::attempt::{Gate, Moment, Permits};
-use super::{Held, Pipeline};
+use super::steps::Steps;
 use crate::deadline::{Deadline, later};
 use crate::ends::{Discard, Ends};
 use crate::error::{FromRejected, Rejected};
@@ -20,6 +22,14 @@ use crate::patterns::retry::{Attempts, Next, Pause};
 use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
 use crate::telemetry::Trace;
+
+/// What one call has of its pipeline, whatever becomes of that.
+pub(super) struct Settled<C, N, R> {
+    pub(super) steps: Arc<Steps>,
+    pub(super) classifier: C,
+    pub(super) ends: N,
+    pub(super) replay: R,
+}
 
 pin_project! {
     #[project = ResponseFutureProj]
@@ -44,7 +54,7 @@ pin_project! {
         kit: Option<R::Kit>,
         // Clones of it are made ready after a wait; nothing if there can be none.
         service: Option<S>,
-        pipeline: Pipeline<C, N, R>,
+        pipeline: Settled<C, N, R>,
         // What each attempt pays at the rate limiter.
         cost: u32,
         // Ends last.
@@ -96,7 +106,7 @@ where
     N: Discard<S::Response>,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>, cost: u32) -> Self {
+    pub(super) fn new(mut ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
         let steps = &*pipeline.steps;
         let mut trace = Trace::begin(&steps.name);
         let in_call = trace.enter_call();
@@ -189,7 +199,7 @@ where
             };
             drop(limit);
 
-            let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
+            let Settled { steps, classifier, ends, replay } = &*this.pipeline;
             let verdict = judge(classifier, &result);
             this.trace.judged(&verdict, || Some(ends.describe(result.as_ref().ok()?)));
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));

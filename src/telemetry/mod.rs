@@ -14,7 +14,7 @@ pub use event::{
     TimeLimiterEvent,
 };
 pub use events::{EventRecord, Events};
-pub use observer::Observer;
+pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};
 pub(crate) use trace::Trace;
 pub use trace::{EnteredTrace, RequestInfo, ResponseInfo, TraceContext, Traced};
