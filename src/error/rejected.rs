@@ -75,7 +75,9 @@ impl Rejected {
     #[inline]
     pub(crate) fn new_with(name: Arc<str>, reason: Reason, retry_after: Option<Duration>) -> Self {
         let rejected = Self { name, reason, retry_after, after_attempt: false };
-        trace::rejected(&rejected);
+        if trace::is_wanted() {
+            trace::rejected(&rejected);
+        }
         rejected
     }
 

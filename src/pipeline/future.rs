@@ -246,8 +246,7 @@ where
                 (Err(error), Some(attempts)) => attempts.finish(Err(error)),
                 (result, _) => result,
             };
-            let rejected = result.as_ref().err().and_then(FromRejected::as_rejected);
-            this.trace.finish(&verdict, rejected);
+            this.trace.finish(&verdict, &result);
             return Poll::Ready(match result {
                 Ok(response) if over => {
                     drop(bulkhead);

@@ -13,6 +13,7 @@ pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
     TimeLimiterEvent,
 };
+pub(crate) use events::Detach;
 pub use events::{EventRecord, Events};
 pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};

@@ -117,15 +117,8 @@ mod imp {
     }
 
     /// A line for a refusal or a timeout.
-    #[inline]
-    pub(crate) fn rejected(rejected: &Rejected) {
-        if is_wanted() {
-            tell(rejected);
-        }
-    }
-
     #[cold]
-    fn tell(rejected: &Rejected) {
+    pub(crate) fn rejected(rejected: &Rejected) {
         macro_rules! line {
             ($level:ident) => {
                 $level!(

@@ -22,7 +22,7 @@ pub use info::{RequestInfo, ResponseInfo};
 pub(crate) use lines::{is_wanted, note, rejected};
 use spans::{EnteredSpan, Spans};
 
-use crate::error::Rejected;
+use crate::error::{FromRejected, Rejected};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
 
@@ -38,8 +38,8 @@ struct Active {
     spans: Spans,
 }
 
-/// The span of a call or of an attempt while it is polled.
-pub(crate) struct Entered(#[allow(dead_code)] Option<EnteredSpan>);
+/// The span of a call or of an attempt while it is polled. Boxed, so that a call without spans keeps a word alone.
+pub(crate) struct Entered(#[allow(dead_code)] Option<Box<EnteredSpan>>);
 
 impl Trace {
     /// A call begins.
@@ -60,13 +60,19 @@ impl Trace {
     /// Work for the call begins that ends when the guard is dropped.
     #[inline]
     pub(crate) fn enter_call(&self) -> Entered {
-        Entered(self.0.as_ref().and_then(|active| active.spans.enter_call()))
+        match &self.0 {
+            Some(active) => active.enter_call(),
+            None => Entered(None),
+        }
     }
 
     /// The same for the attempt under way.
     #[inline]
     pub(crate) fn enter_attempt(&self) -> Entered {
-        Entered(self.0.as_ref().and_then(|active| active.spans.enter_attempt()))
+        match &self.0 {
+            Some(active) => active.enter_attempt(),
+            None => Entered(None),
+        }
     }
 
     /// An attempt goes out, within the call's span.
@@ -90,15 +96,15 @@ impl Trace {
         response: impl FnOnce() -> Option<ResponseInfo>,
     ) {
         if let Some(active) = &mut self.0 {
-            active.spans.end_attempt(verdict, response);
+            active.end_attempt(verdict, response);
         }
     }
 
     /// The call's outcome is known. It may still break.
     #[inline]
-    pub(crate) fn finish(&mut self, verdict: &Verdict, rejected: Option<&Rejected>) {
+    pub(crate) fn finish<T, E: FromRejected>(&mut self, verdict: &Verdict, end: &Result<T, E>) {
         if let Some(active) = &mut self.0 {
-            active.spans.end_call(verdict, rejected);
+            active.end_call(verdict, end.as_ref().err().and_then(FromRejected::as_rejected));
         }
     }
 
@@ -113,7 +119,9 @@ impl Trace {
     /// The call ends with this and nothing else.
     #[inline]
     pub(crate) fn reject(&mut self, rejected: &Rejected) {
-        self.finish(&rejected.verdict(), Some(rejected));
+        if let Some(active) = &mut self.0 {
+            active.end_call(&rejected.verdict(), Some(rejected));
+        }
     }
 
     /// Is there anything that lasts to the end of the body?
@@ -125,11 +133,21 @@ impl Trace {
 
 impl Active {
     #[cold]
+    fn enter_call(&self) -> Entered {
+        Entered(self.spans.enter_call().map(Box::new))
+    }
+
+    #[cold]
+    fn enter_attempt(&self) -> Entered {
+        Entered(self.spans.enter_attempt().map(Box::new))
+    }
+
+    #[cold]
     fn launch<Req, R: Replay<Req>>(&mut self, replay: &R, attempt: &mut R::Attempt) -> Entered {
         let before = self.attempts;
         self.attempts = before.saturating_add(1);
         self.spans.open_attempt(before, || replay.describe(attempt));
-        let entered = Entered(self.spans.enter_attempt());
+        let entered = self.enter_attempt();
         if let Some(context) = &self.context {
             let own = context.of_attempt();
             if let Some(sent) = replay.inject(attempt, &own) {
@@ -137,6 +155,18 @@ impl Active {
             }
         }
         entered
+    }
+}
+
+impl Active {
+    #[cold]
+    fn end_attempt(&mut self, verdict: &Verdict, response: impl FnOnce() -> Option<ResponseInfo>) {
+        self.spans.end_attempt(verdict, response);
+    }
+
+    #[cold]
+    fn end_call(&mut self, verdict: &Verdict, rejected: Option<&Rejected>) {
+        self.spans.end_call(verdict, rejected);
     }
 }
 
