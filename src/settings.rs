@@ -1,9 +1,15 @@
 //! Checking of settings: one error type, and the range checks that every builder uses.
 
+mod live;
+mod word;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
+
+pub(crate) use self::live::Live;
+pub(crate) use self::word::{SpanAnd, SpanWord};
 
 /// A setting is out of range, or settings contradict each other.
 ///

@@ -6,8 +6,11 @@
 
 pub mod bulkhead;
 pub mod circuit_breaker;
+mod instance;
 pub(crate) mod oneshot;
 pub mod rate_limiter;
 pub mod retry;
 pub mod time_limiter;
 mod waiting;
+
+pub use instance::Instance;

@@ -11,5 +11,5 @@ pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
     TimeLimiterEvent,
 };
-pub use observer::Observer;
+pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
@@ -33,7 +33,18 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-type Listeners = Arc<[Arc<dyn Observer>]>;
+/// Names one attached observer, so that it can be [detached](crate::patterns::Instance::detach).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObserverId(u64);
+
+impl ObserverId {
+    fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+type Listeners = Arc<[(ObserverId, Arc<dyn Observer>)]>;
 
 /// The listeners of one instance.
 #[derive(Default)]
@@ -49,11 +60,27 @@ impl Observers {
         self.any.load(Ordering::Acquire)
     }
 
-    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let id = ObserverId::next();
         let mut list = self.list.lock();
         let old = list.as_deref().unwrap_or(&[]);
-        *list = Some(old.iter().cloned().chain([observer]).collect());
+        *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
         self.any.store(true, Ordering::Release);
+        id
+    }
+
+    /// Takes an observer off. One that is being told something at this moment may still be told that.
+    pub(crate) fn remove(&self, id: ObserverId) {
+        let mut list = self.list.lock();
+        let old = list.take();
+        let left = old.iter().flat_map(|old| old.iter()).filter(|(other, _)| *other != id);
+        let left: Listeners = left.cloned().collect();
+        let any = !left.is_empty();
+        *list = any.then_some(left);
+        self.any.store(any, Ordering::Release);
+        drop(list);
+        // The observer may end with this, and its end is the user's: no lock is held.
+        drop(old);
     }
 
     /// Tells one event.
@@ -61,7 +88,7 @@ impl Observers {
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
         let Some(listeners) = self.list.lock().clone() else { return };
         let event = Event::new(name, at, kind);
-        for listener in listeners.iter() {
+        for (_, listener) in listeners.iter() {
             // The listener's panic is the listener's affair: the call goes on.
             let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(&event)));
         }
@@ -147,5 +174,49 @@ impl<K> IntoIterator for Outbox<K> {
 
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::Event;
+    use crate::patterns::Instance;
+    use crate::{CircuitBreaker, RetryConfig};
+
+    #[test]
+    fn an_observer_that_was_taken_off_hears_no_more() {
+        let heard = Arc::new(AtomicUsize::new(0));
+        let observer = || {
+            let heard = heard.clone();
+            Arc::new(move |_: &Event<'_>| drop(heard.fetch_add(1, Ordering::Relaxed)))
+        };
+        let breaker = CircuitBreaker::with_defaults("shop");
+        let succeed = || breaker.try_acquire().unwrap().success();
+        let (first, second) = (breaker.attach(observer()), breaker.attach(observer()));
+        assert_ne!(first, second);
+        succeed();
+        assert_eq!(heard.load(Ordering::Relaxed), 2);
+        breaker.detach(first);
+        breaker.detach(first);
+        succeed();
+        assert_eq!(heard.load(Ordering::Relaxed), 3);
+        breaker.detach(second);
+        succeed();
+        assert_eq!(heard.load(Ordering::Relaxed), 3);
+        assert_eq!(breaker.counters().successful, 3);
+        assert_eq!(Arc::strong_count(&heard), 1, "they are gone");
+    }
+
+    #[test]
+    fn a_handle_knows_whether_it_is_the_only_one() {
+        let retry = crate::Retry::create("shop".into(), RetryConfig::default());
+        assert!(!retry.is_shared() && retry.is_at_rest());
+        let call = retry.start();
+        assert!(retry.is_shared());
+        drop(call);
+        assert!(!retry.is_shared());
     }
 }

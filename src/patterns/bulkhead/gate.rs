@@ -6,11 +6,12 @@
 //!
 //! Where it is fair, the one who is called is in already: the place is handed over. Otherwise being
 //! called is only advice to look, and a newcomer may be faster. As many are called as places are free.
+//! Which of the two it is stands in the word too, for it can be changed; who was called keeps what that meant.
 
 #[cfg(all(test, seawall_loom))]
 mod loom;
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
 use super::queue::{Queue, Standing};
@@ -20,10 +21,9 @@ use crate::sync::{AtomicU64, Lock};
 #[derive(Debug)]
 pub(super) struct Gate {
     word: AtomicU64,
-    fair: bool,
-    /// So many may wait.
-    capacity: usize,
     queue: Lock<Queue>,
+    /// So many may wait. Read and changed under the queue's lock.
+    capacity: AtomicUsize,
 }
 
 /// What became of one who came.
@@ -39,8 +39,8 @@ pub(super) enum Entry {
 
 impl Gate {
     pub(super) fn new(limit: u32, fair: bool, capacity: usize) -> Self {
-        let word = AtomicU64::new(Word::new(limit).0);
-        Self { word, fair, capacity, queue: Lock::new(Queue::default()) }
+        let word = AtomicU64::new(Word::new(limit).with_fair(fair).0);
+        Self { word, queue: Lock::new(Queue::default()), capacity: AtomicUsize::new(capacity) }
     }
 
     pub(super) fn word(&self) -> Word {
@@ -49,11 +49,7 @@ impl Gate {
 
     /// Waiters that are neither in nor gone.
     pub(super) fn waiting(&self) -> usize {
-        self.waiting_in(&self.queue.lock())
-    }
-
-    fn waiting_in(&self, queue: &Queue) -> usize {
-        if self.fair { queue.in_line() } else { queue.in_line() + queue.called() }
+        self.queue.lock().waiting()
     }
 
     // ## Coming
@@ -61,20 +57,16 @@ impl Gate {
     /// Comes in if that is possible now.
     #[inline]
     pub(super) fn enter(&self) -> bool {
-        self.update(|word| word.enter(self.fair)).is_some()
+        self.update(Word::enter).is_some()
     }
 
     /// Comes in, or stands in line if there is room.
     pub(super) fn join(&self) -> Entry {
         let mut queue = self.queue.lock();
-        if self.waiting_in(&queue) >= self.capacity {
+        if queue.waiting() >= self.capacity.load(Ordering::Relaxed) {
             return if self.enter() { Entry::In } else { Entry::Full };
         }
-        if self.take_or_queue(|word| word.enter(self.fair)) {
-            Entry::In
-        } else {
-            Entry::InLine(queue.join())
-        }
+        if self.take_or_queue(Word::enter) { Entry::In } else { Entry::InLine(queue.join()) }
     }
 
     /// Is the waiter in by now? If not, `waker` is woken once it is called.
@@ -82,13 +74,14 @@ impl Gate {
         // A waker is the executor's code: it is cloned and dropped while no lock is held.
         let waker = waker.clone();
         let mut queue = self.queue.lock();
-        if queue.standing(ticket) == Standing::InLine {
+        let standing = queue.standing(ticket);
+        if standing == Standing::InLine {
             let spare = queue.set_waker(ticket, waker);
             drop(queue);
             drop(spare);
             return false;
         }
-        let is_in = self.fair || self.take_or_queue(Word::take);
+        let is_in = standing == Standing::In || self.take_or_queue(Word::take);
         if is_in {
             queue.leave(ticket);
             drop(queue);
@@ -102,8 +95,11 @@ impl Gate {
     pub(super) fn withdraw(&self, ticket: usize) -> bool {
         let mut queue = self.queue.lock();
         let (standing, waker) = queue.leave(ticket);
-        let is_in =
-            standing == Standing::Called && (self.fair || self.update(Word::take).is_some());
+        let is_in = match standing {
+            Standing::In => true,
+            Standing::Called => self.update(Word::take).is_some(),
+            Standing::InLine => false,
+        };
         self.note_line(&queue);
         drop(queue);
         drop(waker);
@@ -134,49 +130,52 @@ impl Gate {
         let mut queue = self.queue.lock();
         let (standing, waker) = queue.leave(ticket);
         let mut called = None;
-        if standing == Standing::Called {
-            if self.fair {
-                self.update(|word| Some(word.give_back()));
-            }
-            called = self.call_next(&mut queue);
-        } else {
+        if standing == Standing::In {
+            self.update(|word| Some(word.give_back()));
+        }
+        if standing == Standing::InLine {
             self.note_line(&queue);
+        } else {
+            called = self.call_next(&mut queue);
         }
         drop(queue);
         drop(waker);
         wake(called);
     }
 
-    // ## Resizing
+    // ## Other rules
 
-    /// Lets so many in at once from now on, and calls those who now have room.
-    pub(super) fn set_limit(&self, limit: u32) {
+    /// Lets so many in at once from now on, fairly or not, lets so many wait, and calls those who now have room. Whom to
+    /// wake, once no lock is held.
+    #[must_use]
+    pub(super) fn set(&self, limit: u32, fair: bool, capacity: usize) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut queue = self.queue.lock();
-        self.update(|word| Some(word.with_limit(limit)));
-        if !queue.is_empty() {
-            for _ in 0..self.word().available() {
-                match self.call_next(&mut queue) {
-                    Some(called) => wakers.extend(called),
-                    None => break,
-                }
+        self.capacity.store(capacity, Ordering::Relaxed);
+        self.update(|word| Some(word.with_limit(limit).with_fair(fair)));
+        // Those who were only called have not taken their places yet.
+        let places = (self.word().available() as usize).saturating_sub(queue.called());
+        for _ in 0..places {
+            match self.call_next(&mut queue) {
+                Some(called) => wakers.extend(called),
+                None => break,
             }
         }
-        drop(queue);
-        wakers.into_iter().for_each(Waker::wake);
+        wakers
     }
 
     // ## Parts
 
     /// Calls the first in line if there is a place for it.
     fn call_next(&self, queue: &mut Queue) -> Option<Option<Waker>> {
+        let is_fair = self.word().is_fair();
         let has_place = !queue.is_empty()
-            && if self.fair {
+            && if is_fair {
                 self.update(Word::take).is_some()
             } else {
                 self.word().available() > 0
             };
-        let called = if has_place { queue.call() } else { None };
+        let called = if has_place { queue.call(is_fair) } else { None };
         self.note_line(queue);
         called
     }
@@ -317,7 +316,7 @@ mod tests {
     #[test]
     fn no_more_wait_than_there_is_room_for() {
         for fair in [true, false] {
-            let gate = Gate { capacity: 1, ..full(1, fair) };
+            let gate = Gate { capacity: 1.into(), ..full(1, fair) };
             let first = wait(&gate);
             assert_eq!(gate.join(), Entry::Full);
             gate.leave();
@@ -346,7 +345,7 @@ mod tests {
         Check(usize),
         Abandon(usize),
         Withdraw(usize),
-        Resize(u32),
+        Set(u32, bool, usize),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -357,9 +356,13 @@ mod tests {
             3 => (0..8_usize).prop_map(Step::Check),
             1 => (0..8_usize).prop_map(Step::Abandon),
             1 => (0..8_usize).prop_map(Step::Withdraw),
-            1 => (0..6_u32).prop_map(Step::Resize),
+            1 => (0..6_u32, any::<bool>(), capacity()).prop_map(|(limit, fair, room)| Step::Set(limit, fair, room)),
         ];
         proptest::collection::vec(step, 0..200)
+    }
+
+    fn capacity() -> impl Strategy<Value = usize> {
+        prop_oneof![Just(usize::MAX), 0..4_usize]
     }
 
     proptest! {
@@ -367,10 +370,11 @@ mod tests {
         fn no_place_stays_free_unnoticed(
             fair: bool,
             limit in 0..6_u32,
-            capacity in prop_oneof![Just(usize::MAX), 0..4_usize],
+            capacity in capacity(),
             steps in steps(),
         ) {
             let gate = Gate::new(limit, fair, capacity);
+            let mut capacity = capacity;
             let (mut inside, mut waiters) = (0_u32, Vec::new());
             for step in steps {
                 match step {
@@ -400,7 +404,10 @@ mod tests {
                     Step::Withdraw(n) if n < waiters.len() => {
                         inside += u32::from(gate.withdraw(waiters.remove(n)));
                     }
-                    Step::Resize(limit) => gate.set_limit(limit),
+                    Step::Set(limit, fair, room) => {
+                        drop(gate.set(limit, fair, room));
+                        capacity = room;
+                    }
                     _ => {}
                 }
                 let word = gate.word();
@@ -409,14 +416,10 @@ mod tests {
                     (queue.in_line(), queue.called())
                 };
                 prop_assert_eq!(word.is_queued(), line > 0);
-                prop_assert_eq!(line + called, waiters.len());
-                if fair {
-                    prop_assert_eq!(word.in_flight() as usize, inside as usize + called);
-                    prop_assert!(line == 0 || word.available() == 0);
-                } else {
-                    prop_assert_eq!(word.in_flight(), inside);
-                    prop_assert!(called >= waiters.len().min(word.available() as usize));
-                }
+                prop_assert_eq!(line + called, gate.waiting());
+                let in_unknowingly = waiters.len() - line - called;
+                prop_assert_eq!(word.in_flight() as usize, inside as usize + in_unknowingly);
+                prop_assert!(line == 0 || called >= word.available() as usize);
             }
             waiters.into_iter().for_each(|ticket| gate.abandon(ticket));
             (0..inside).for_each(|_| gate.leave());

@@ -20,7 +20,7 @@ use crate::telemetry::Observer;
 /// See the [module](super) for what it does and when to use it.
 #[derive(Clone, Debug)]
 pub struct Bulkhead {
-    shared: Arc<Shared>,
+    pub(in crate::patterns) shared: Arc<Shared>,
 }
 
 impl Bulkhead {
@@ -45,8 +45,6 @@ impl Bulkhead {
     }
 
     /// The settings as they stand now.
-    ///
-    /// A wait of more than 584 years reads as [`Duration::MAX`].
     #[must_use]
     pub fn config(&self) -> BulkheadConfig {
         self.shared.config()
@@ -162,6 +160,11 @@ impl Bulkhead {
 
     // ## Changing
 
+    /// Replaces the settings while calls run and wait; see [the table](super#updates).
+    pub fn update(&self, config: BulkheadConfig) {
+        self.shared.update(config);
+    }
+
     /// Lets so many calls in at once from now on.
     ///
     /// Raised, it lets in those who wait and now have room. Lowered, it interrupts no call; nobody
@@ -172,13 +175,13 @@ impl Bulkhead {
     /// [`ConfigError`] if `calls` is above 1 000 000.
     pub fn change_max_concurrent_calls(&self, calls: u32) -> Result<(), ConfigError> {
         config::limit(calls)?;
-        self.shared.gate.set_limit(calls);
+        self.shared.change(|config| config.max_concurrent_calls = calls);
         Ok(())
     }
 
     /// Lets those who come from now on wait so long. Those who wait already are not concerned.
     pub fn change_max_wait(&self, wait: Duration) {
-        self.shared.set_max_wait(wait);
+        self.shared.change(|config| config.max_wait = wait);
     }
 }
 

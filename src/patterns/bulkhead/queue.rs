@@ -10,6 +10,7 @@ enum Slot {
     Vacant { next: Option<usize> },
     InLine { previous: Option<usize>, next: Option<usize>, waker: Option<Waker> },
     Called,
+    In,
 }
 
 /// How a waiter stands.
@@ -17,8 +18,10 @@ enum Slot {
 pub(super) enum Standing {
     /// In the list.
     InLine,
-    /// It was its turn.
+    /// It was its turn to look for a place.
     Called,
+    /// It was its turn, and it was given a place.
+    In,
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +31,7 @@ pub(super) struct Queue {
     head: Option<usize>,
     tail: Option<usize>,
     in_line: usize,
-    /// Waiters that were called and have not gone yet.
+    /// Waiters that were called to look and have not gone yet.
     called: usize,
 }
 
@@ -38,11 +41,17 @@ impl Queue {
         self.head.is_none()
     }
 
+    #[cfg(test)]
     pub(super) const fn in_line(&self) -> usize {
         self.in_line
     }
 
-    /// Waiters that were called and have not gone yet.
+    /// Waiters that are neither in nor gone.
+    pub(super) const fn waiting(&self) -> usize {
+        self.in_line + self.called
+    }
+
+    /// Waiters that were called to look and have not gone yet.
     pub(super) const fn called(&self) -> usize {
         self.called
     }
@@ -77,18 +86,19 @@ impl Queue {
         self.called -= 1;
     }
 
-    /// Calls the first in line. Its waker is woken by the caller, once no lock is held.
-    pub(super) fn call(&mut self) -> Option<Option<Waker>> {
+    /// Calls the first in line, with a place or to look for one. Its waker is woken by the caller, once no lock is held.
+    pub(super) fn call(&mut self, with_place: bool) -> Option<Option<Waker>> {
         let head = self.head?;
         let waker = self.unlink(head);
-        self.slots[head] = Slot::Called;
-        self.called += 1;
+        self.slots[head] = if with_place { Slot::In } else { Slot::Called };
+        self.called += usize::from(!with_place);
         Some(waker)
     }
 
     pub(super) fn standing(&self, ticket: usize) -> Standing {
         match self.slots[ticket] {
             Slot::Called => Standing::Called,
+            Slot::In => Standing::In,
             _ => Standing::InLine,
         }
     }
@@ -113,6 +123,7 @@ impl Queue {
                 self.called -= 1;
                 None
             }
+            Standing::In => None,
         };
         self.slots[ticket] = Slot::Vacant { next: self.vacant };
         self.vacant = Some(ticket);
@@ -182,7 +193,7 @@ mod tests {
                 match step {
                     Step::Join => line.push_back(queue.join()),
                     Step::Call => {
-                        prop_assert_eq!(queue.call().is_some(), !line.is_empty());
+                        prop_assert_eq!(queue.call(false).is_some(), !line.is_empty());
                         called.extend(line.pop_front());
                     }
                     Step::Leave(n) if n < line.len() => {
@@ -209,7 +220,7 @@ mod tests {
             prop_assert!(queue.slots.len() <= most, "slots are used again");
             while let Some(ticket) = line.pop_front() {
                 prop_assert_eq!(queue.head, Some(ticket));
-                prop_assert!(queue.call().is_some());
+                prop_assert!(queue.call(true).is_some());
             }
         }
     }

@@ -12,41 +12,61 @@ use super::config::BulkheadConfig;
 use super::gate::{Entry, Gate};
 use crate::deadline::later;
 use crate::error::{Reason, Rejected};
-use crate::telemetry::{BulkheadEvent, EventKind, Observers};
+use crate::sync::Lock;
+use crate::telemetry::{BulkheadEvent, EventKind, Observer, ObserverId, Observers};
 
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) name: Arc<str>,
+pub(in crate::patterns) struct Shared {
+    pub(in crate::patterns) name: Arc<str>,
     pub(super) gate: Gate,
     pub(super) observers: Observers,
     /// In nanoseconds; the largest number stands for all that is longer, and for no limit.
     max_wait: AtomicU64,
-    /// What the bulkhead was made with.
-    config: BulkheadConfig,
+    /// Changes together with what calls read of it.
+    config: Lock<BulkheadConfig>,
 }
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, config: BulkheadConfig) -> Self {
         Self {
             name,
-            gate: Gate::new(
-                config.max_concurrent_calls,
-                config.fair,
-                config.queue_capacity.map_or(usize::MAX, |calls| calls as usize),
-            ),
+            gate: Gate::new(config.max_concurrent_calls, config.fair, capacity(&config)),
             observers: Observers::default(),
             max_wait: AtomicU64::new(nanos(config.max_wait)),
-            config,
+            config: Lock::new(config),
         }
     }
 
     /// The settings as they stand now.
     pub(super) fn config(&self) -> BulkheadConfig {
-        BulkheadConfig {
-            max_concurrent_calls: self.gate.word().limit(),
-            max_wait: self.max_wait(),
-            ..self.config
-        }
+        *self.config.lock()
+    }
+
+    pub(super) fn update(&self, config: BulkheadConfig) {
+        self.change(|current| *current = config);
+    }
+
+    /// Changes the settings, and wakes those who may now come in.
+    pub(super) fn change(&self, change: impl FnOnce(&mut BulkheadConfig)) {
+        let mut current = self.config.lock();
+        change(&mut current);
+        let config = *current;
+        self.max_wait.store(nanos(config.max_wait), Ordering::Relaxed);
+        let woken = self.gate.set(config.max_concurrent_calls, config.fair, capacity(&config));
+        drop(current);
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    pub(in crate::patterns) fn settings(&self) -> Arc<BulkheadConfig> {
+        Arc::new(self.config())
+    }
+
+    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        self.observers.add(observer)
+    }
+
+    pub(in crate::patterns) fn detach(&self, id: ObserverId) {
+        self.observers.remove(id);
     }
 
     fn max_wait(&self) -> Duration {
@@ -54,10 +74,6 @@ impl Shared {
             u64::MAX => Duration::MAX,
             nanos => Duration::from_nanos(nanos),
         }
-    }
-
-    pub(super) fn set_max_wait(&self, wait: Duration) {
-        self.max_wait.store(nanos(wait), Ordering::Relaxed);
     }
 
     /// A permit, if there is one now.
@@ -153,6 +169,10 @@ impl Drop for Waiter {
             shared.gate.abandon(self.ticket);
         }
     }
+}
+
+fn capacity(config: &BulkheadConfig) -> usize {
+    config.queue_capacity.map_or(usize::MAX, |calls| calls as usize)
 }
 
 fn nanos(span: Duration) -> u64 {

@@ -3,16 +3,17 @@
 //! The word is a plain value, and its transitions are functions from word to word. Whoever holds it
 //! in an atomic applies them with compare-and-swap.
 
-/// Bits 0 to 31: calls that are in. Bits 32 to 62: the limit. Bit 63: somebody stands in the queue.
+/// Bits 0 to 31: calls that are in. Bits 32 to 61: the limit. Bit 62: it is fair. Bit 63: somebody stands in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Word(pub(super) u64);
 
 const ONE: u64 = 1;
 const LIMIT: u32 = 32;
+const FAIR: u64 = 1 << 62;
 const QUEUED: u64 = 1 << 63;
 
 impl Word {
-    /// Nobody is in. The limit is below 2³¹.
+    /// Nobody is in, and it is not fair. The limit is below 2³⁰.
     pub(super) const fn new(limit: u32) -> Self {
         Self((limit as u64) << LIMIT)
     }
@@ -22,12 +23,17 @@ impl Word {
     }
 
     pub(super) const fn limit(self) -> u32 {
-        ((self.0 & !QUEUED) >> LIMIT) as u32
+        ((self.0 & !(QUEUED | FAIR)) >> LIMIT) as u32
     }
 
     /// Does somebody stand in the queue?
     pub(super) const fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
+    }
+
+    /// May no newcomer pass those in the queue?
+    pub(super) const fn is_fair(self) -> bool {
+        self.0 & FAIR != 0
     }
 
     /// Free places; none while more are in than a lowered limit allows.
@@ -38,8 +44,8 @@ impl Word {
     // ## Coming and going
 
     /// A newcomer comes in, if there is a place and, where it is fair, nobody who came before.
-    pub(super) const fn enter(self, fair: bool) -> Option<Self> {
-        if fair && self.is_queued() { None } else { self.take() }
+    pub(super) const fn enter(self) -> Option<Self> {
+        if self.0 & (FAIR | QUEUED) == FAIR | QUEUED { None } else { self.take() }
     }
 
     /// Takes a free place, if there is one.
@@ -65,7 +71,11 @@ impl Word {
     }
 
     pub(super) const fn with_limit(self, limit: u32) -> Self {
-        Self((self.0 & (QUEUED | u32::MAX as u64)) | (limit as u64) << LIMIT)
+        Self((self.0 & (QUEUED | FAIR | u32::MAX as u64)) | (limit as u64) << LIMIT)
+    }
+
+    pub(super) const fn with_fair(self, fair: bool) -> Self {
+        if fair { Self(self.0 | FAIR) } else { Self(self.0 & !FAIR) }
     }
 }
 
@@ -78,8 +88,8 @@ mod tests {
     #[test]
     fn a_fair_bulkhead_lets_no_newcomer_pass_the_queue() {
         let queued = Word::new(1).with_queued(true);
-        assert_eq!(queued.enter(true), None);
-        assert_eq!(queued.enter(false).map(Word::in_flight), Some(1));
+        assert_eq!(queued.with_fair(true).enter(), None);
+        assert_eq!(queued.enter().map(Word::in_flight), Some(1));
     }
 
     #[test]
@@ -96,8 +106,9 @@ mod tests {
             other in 0..=1_000_000_u32,
             entered in 0..50_u32,
             queued: bool,
+            fair: bool,
         ) {
-            let mut word = Word::new(limit).with_queued(queued);
+            let mut word = Word::new(limit).with_queued(queued).with_fair(!fair);
             let mut inside = 0;
             for _ in 0..entered {
                 match word.take() {
@@ -105,8 +116,9 @@ mod tests {
                     None => prop_assert_eq!(inside, limit),
                 }
             }
-            word = word.with_limit(other);
+            word = word.with_limit(other).with_fair(fair);
             prop_assert_eq!(word.limit(), other);
+            prop_assert_eq!(word.is_fair(), fair);
             prop_assert_eq!(word.in_flight(), inside);
             prop_assert_eq!(word.is_queued(), queued);
             prop_assert_eq!(word.available(), other.saturating_sub(inside));
@@ -114,7 +126,7 @@ mod tests {
             for _ in 0..inside {
                 word = word.give_back();
             }
-            prop_assert_eq!(word, Word::new(other).with_queued(queued));
+            prop_assert_eq!(word, Word::new(other).with_queued(queued).with_fair(fair));
         }
     }
 }

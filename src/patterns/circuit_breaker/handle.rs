@@ -21,7 +21,7 @@ use crate::telemetry::Observer;
 /// See the [module](super) for what it does and when to use it.
 #[derive(Clone)]
 pub struct CircuitBreaker {
-    pub(super) shared: Arc<Shared>,
+    pub(in crate::patterns) shared: Arc<Shared>,
 }
 
 impl fmt::Debug for CircuitBreaker {
@@ -51,10 +51,15 @@ impl CircuitBreaker {
         &self.shared.name
     }
 
-    /// The settings.
+    /// The settings as they stand now.
     #[must_use]
-    pub fn config(&self) -> &CircuitBreakerConfig {
-        &self.shared.config
+    pub fn config(&self) -> Arc<CircuitBreakerConfig> {
+        self.shared.settings()
+    }
+
+    /// Replaces the settings while calls run; see [the table](super#updates).
+    pub fn update(&self, config: CircuitBreakerConfig) {
+        self.shared.update(config);
     }
 
     // ## Calls
@@ -164,9 +169,12 @@ impl CircuitBreaker {
 
     /// Tells `observer` whatever this breaker does from now on.
     pub fn observe(&self, observer: impl Observer) {
-        self.shared.observers.add(Arc::new(observer));
-        // From here on nothing is only counted.
-        drop(self.shared.lock());
+        self.shared.attach(Arc::new(observer));
+    }
+
+    /// Does it neither keep calls off nor try them?
+    pub(in crate::patterns) fn is_at_rest(&self) -> bool {
+        self.core().lets_all_pass()
     }
 
     fn core(&self) -> Locked<'_> {

@@ -2,6 +2,8 @@
 
 #[cfg(all(test, seawall_loom))]
 mod loom;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
@@ -22,13 +24,17 @@ use crate::deadline::Deadline;
 use crate::error::{Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 use crate::random::Random;
+use crate::settings::{Live, SpanAnd, SpanWord};
 use crate::sync::{Lock, MutexGuard};
-use crate::telemetry::{CircuitBreakerEvent, EventKind, Observers, Outbox};
+use crate::telemetry::{CircuitBreakerEvent, EventKind, Observer, ObserverId, Observers, Outbox};
 
 pub(crate) struct Shared {
-    pub(super) name: Arc<str>,
-    pub(super) config: Arc<CircuitBreakerConfig>,
-    pub(super) observers: Observers,
+    pub(in crate::patterns) name: Arc<str>,
+    /// What the core has, for whoever has no need of the core. Changes only under the core's lock.
+    config: Live<CircuitBreakerConfig>,
+    /// What a success reads of it: the slow-call threshold and two marks.
+    terms: SpanWord,
+    observers: Observers,
     random: Random,
     core: Lock<Core>,
     /// What the open wait's formula remembers from opening to opening.
@@ -94,7 +100,7 @@ impl Drop for Locked<'_> {
         self.shared.gate.show(Shown {
             generation: self.core.generation(),
             passes: self.core.lets_all_pass(),
-            is_timed: observed || self.shared.config.is_timed(),
+            is_timed: observed || self.core.is_timed(),
             tallies: !observed && self.core.tallies_successes(),
             refuses_until: if observed { None } else { self.core.refuses_until() },
         });
@@ -104,19 +110,16 @@ impl Drop for Locked<'_> {
 impl Shared {
     pub(super) fn new(name: Arc<str>, config: CircuitBreakerConfig) -> Arc<Self> {
         let config = Arc::new(config);
-        let slices = match config.slice_alignment {
-            SliceAlignment::FromStart => Slices::FromStart,
-            SliceAlignment::WallClock => Slices::Grid(crate::clock::phase_of_second()),
-        };
         let now = Instant::now();
-        let core = Core::new(config.clone(), slices, now);
+        let core = Core::new(config.clone(), slices(&config), now);
         let shared = Arc::new(Self {
             name,
             random: config.random.clone().unwrap_or_default(),
             gate: Gate::new(now),
             core: Lock::new(core),
             waits: Lock::new(Waits::default()),
-            config,
+            terms: SpanWord::new(terms(&config)),
+            config: Live::new(config),
             observers: Observers::default(),
             driver: Driver::default(),
         });
@@ -200,12 +203,45 @@ impl Shared {
         self.settled(Instant::now()).due()
     }
 
+    // ## Managing
+
+    pub(in crate::patterns) fn settings(&self) -> Arc<CircuitBreakerConfig> {
+        self.config.get()
+    }
+
+    pub(super) fn update(self: &Arc<Self>, config: CircuitBreakerConfig) {
+        let (config, now) = (Arc::new(config), Instant::now());
+        let slices = slices(&config);
+        // The old settings may end with this, and with them a user's function: no lock is held by then.
+        let _old = self.apply(now, |core, now, out| {
+            core.update(now, config.clone(), slices, out);
+            self.terms.set(terms(&config));
+            self.config.set(config)
+        });
+        // Another thing may be due now, or none.
+        drop(self.settled(now));
+        self.driver.wake();
+    }
+
+    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let id = self.observers.add(observer);
+        // From here on nothing is only counted.
+        drop(self.lock());
+        id
+    }
+
+    pub(in crate::patterns) fn detach(&self, id: ObserverId) {
+        self.observers.remove(id);
+        // Calls are counted at the gate again, if that was the last one.
+        drop(self.lock());
+    }
+
     /// Asks the user's function how long the circuit stays open. No lock is held.
     fn answer(&self, wanted: WaitWanted) {
         let context = BackoffContext::new(wanted.opening);
         let mut waits = std::mem::take(&mut *self.waits.lock());
         let ask = || {
-            let wait = waits.next(&self.config.open_wait, &context, &self.random);
+            let wait = waits.next(&self.config.get().open_wait, &context, &self.random);
             wait.unwrap_or(Duration::MAX)
         };
         // A circuit whose wait cannot be had must still come back by itself.
@@ -263,8 +299,11 @@ impl Shared {
     /// What the user's function makes of a verdict. May panic; no lock is held.
     #[inline]
     pub(crate) fn transition_on_result(&self, verdict: &Verdict) -> Option<OpenFor> {
-        let decide = self.config.transition_on_result.as_ref()?;
-        if verdict.outcome() == Outcome::Ignored { None } else { decide(verdict) }
+        if !self.terms.get().has(BY_RESULT) || verdict.outcome() == Outcome::Ignored {
+            return None;
+        }
+        let config = self.config.get();
+        config.transition_on_result.as_ref()?(verdict)
     }
 
     /// Counts a success that was in time and decides nothing. Otherwise nothing is done but to say so,
@@ -283,8 +322,9 @@ impl Shared {
     /// The moment, if it did not count.
     fn count_success_by_clock(&self, ticket: &Ticket) -> Option<Instant> {
         let now = Instant::now();
-        let counted = ticket.elapsed_at_most(self.config.slow_call_duration_threshold, now)
-            && self.count_success_at(ticket.generation, now);
+        let terms = self.terms.get();
+        let counted = ticket.elapsed_at_most(terms.span(), now)
+            && self.count_success_at(terms, ticket.generation, now);
         (!counted).then_some(now)
     }
 
@@ -293,27 +333,25 @@ impl Shared {
     /// A window of time has to know when, so it is told under its lock. In a closed circuit it counts
     /// nothing at the gate, and in another it does nothing here: the gate can stay as it is.
     #[inline(always)]
-    fn count_success_at(&self, generation: u64, now: Instant) -> bool {
-        match self.config.sliding_window {
-            SlidingWindow::Time { .. } => {
-                self.config.transition_on_result.is_none()
-                    && !self.observers.any()
-                    && self.core.lock().record_plain_success(now, generation)
-            }
-            SlidingWindow::Count(_) | SlidingWindow::Consecutive(_) => {
-                self.gate.count_success(generation)
-            }
+    fn count_success_at(&self, terms: SpanAnd, generation: u64, now: Instant) -> bool {
+        if terms.has(OVER_TIME) {
+            !terms.has(BY_RESULT)
+                && !self.observers.any()
+                && self.core.lock().record_plain_success(now, generation)
+        } else {
+            self.gate.count_success(generation)
         }
     }
 
     /// A success after so much time, whenever the call ended. The user's function is not asked.
     pub(super) fn record_success(self: &Arc<Self>, generation: u64, elapsed: Duration) {
-        let in_time = elapsed <= self.config.slow_call_duration_threshold;
+        let terms = self.terms.get();
+        let in_time = elapsed <= terms.span();
         if in_time && self.gate.count_success(generation) {
             return;
         }
         let now = Instant::now();
-        if !(in_time && self.count_success_at(generation, now)) {
+        if !(in_time && self.count_success_at(terms, generation, now)) {
             self.record(generation, &Verdict::success(), now, elapsed, None);
         }
     }
@@ -347,9 +385,11 @@ impl Shared {
     pub(super) fn cancel(self: Arc<Self>, ticket: &Ticket) {
         let now = Instant::now();
         let elapsed = ticket.elapsed(now);
-        let hung = ticket.is_timed() && elapsed > self.config.cancelled_is_failure_after();
+        let config = self.config.load();
+        let hung = ticket.is_timed() && elapsed > config.cancelled_is_failure_after();
         let late = ticket.deadline.is_some_and(|deadline| deadline.instant() <= now);
-        let panicked = self.config.panic_is_failure && std::thread::panicking();
+        let panicked = config.panic_is_failure && std::thread::panicking();
+        drop(config);
         if hung || late || panicked {
             self.record(ticket.generation, &Verdict::failure(Cause::Cancelled), now, elapsed, None);
         } else {
@@ -361,8 +401,27 @@ impl Shared {
     /// endless body must not hold it.
     pub(crate) fn waits_for_body(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
         verdict.is_success()
-            && self.config.transition_on_result.is_none()
+            && !self.terms.get().has(BY_RESULT)
             && self.gate.look().passes_as(ticket.generation)
+    }
+}
+
+/// The window looks back on time.
+const OVER_TIME: u64 = SpanAnd::FIRST_MARK;
+/// A result may open the circuit.
+const BY_RESULT: u64 = SpanAnd::SECOND_MARK;
+
+fn terms(config: &CircuitBreakerConfig) -> SpanAnd {
+    SpanAnd::new(config.slow_call_duration_threshold)
+        .mark(OVER_TIME, matches!(config.sliding_window, SlidingWindow::Time { .. }))
+        .mark(BY_RESULT, config.transition_on_result.is_some())
+}
+
+/// Where the slices of a window begin that is made now.
+fn slices(config: &CircuitBreakerConfig) -> Slices {
+    match config.slice_alignment {
+        SliceAlignment::FromStart => Slices::FromStart,
+        SliceAlignment::WallClock => Slices::Grid(crate::clock::phase_of_second()),
     }
 }
 

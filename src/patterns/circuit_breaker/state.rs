@@ -5,6 +5,7 @@
 
 mod enter;
 mod judge;
+mod update;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -139,6 +140,12 @@ impl Core {
     #[must_use]
     pub const fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Does an outcome's duration matter to anything?
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.config.is_timed()
     }
 
     /// Do calls pass without asking the core?

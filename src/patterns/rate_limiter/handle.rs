@@ -21,7 +21,7 @@ use crate::telemetry::Observer;
 /// See the [module](super) for what it does and when to use it.
 #[derive(Clone, Debug)]
 pub struct RateLimiter {
-    pub(super) shared: Arc<Shared>,
+    pub(in crate::patterns) shared: Arc<Shared>,
 }
 
 impl RateLimiter {
@@ -45,10 +45,15 @@ impl RateLimiter {
         &self.shared.name
     }
 
-    /// The settings that it was made with; what was changed since is not in there.
+    /// The settings as they stand now.
     #[must_use]
-    pub fn config(&self) -> &RateLimiterConfig {
-        &self.shared.config
+    pub fn config(&self) -> Arc<RateLimiterConfig> {
+        self.shared.settings()
+    }
+
+    /// Replaces the settings while calls run and wait; see [the table](super#updates).
+    pub fn update(&self, config: RateLimiterConfig) {
+        self.shared.update(config);
     }
 
     // ## Calls
@@ -183,7 +188,7 @@ impl RateLimiter {
     /// [`Deadline`].
     pub fn reserve(&self, permits: u32) -> Result<Reservation, Rejected> {
         let now = Instant::now();
-        let patience = match self.shared.config.algorithm {
+        let patience = match self.shared.config.load().algorithm {
             super::RateLimiterAlgorithm::Semaphore => Patience::None,
             _ => patience(Deadline::current()),
         };
@@ -238,8 +243,7 @@ impl RateLimiter {
     /// [`drain_on`](super::RateLimiterConfigBuilder::drain_on) says so.
     #[inline]
     pub fn on_verdict(&self, verdict: &Verdict) {
-        let drain_on = self.shared.config.drain_on.as_ref();
-        if verdict.drains() || drain_on.is_some_and(|drain| drain(verdict)) {
+        if verdict.drains() || self.shared.drains_on(verdict) {
             self.drain();
         }
     }
@@ -278,7 +282,7 @@ impl RateLimiter {
     /// [`ConfigError`] for 0, and for more than 1 000 000 with a sliding window; then nothing is
     /// changed.
     pub fn change_limit_for_period(&self, permits: u32) -> Result<(), ConfigError> {
-        check_limit(self.shared.config.algorithm, permits)?;
+        check_limit(self.shared.config.load().algorithm, permits)?;
         self.shared.set_limit(permits);
         Ok(())
     }

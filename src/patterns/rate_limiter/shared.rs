@@ -1,7 +1,7 @@
 //! The core behind its lock, and everything that has to happen outside that lock.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -12,13 +12,17 @@ use super::core::{Ahead, Claim, Core};
 use super::semaphore::Turn;
 use super::state::{Answer, Patience};
 use crate::error::{Reason, Rejected};
+use crate::outcome::Verdict;
+use crate::settings::Live;
 use crate::sync::Lock;
-use crate::telemetry::{EventKind, Observers, RateLimiterEvent};
+use crate::telemetry::{EventKind, Observer, ObserverId, Observers, RateLimiterEvent};
 
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) name: Arc<str>,
-    pub(super) config: RateLimiterConfig,
+pub(in crate::patterns) struct Shared {
+    pub(in crate::patterns) name: Arc<str>,
+    pub(super) config: Live<RateLimiterConfig>,
+    /// There is a rule of the user's for which verdicts drain.
+    drains: AtomicBool,
     pub(super) observers: Observers,
     waiting: AtomicUsize,
     core: Lock<Core>,
@@ -44,7 +48,8 @@ impl Shared {
         let core = Core::new(&config, Instant::now());
         Arc::new(Self {
             name,
-            config,
+            drains: AtomicBool::new(config.drain_on.is_some()),
+            config: Live::new(config),
             observers: Observers::default(),
             waiting: AtomicUsize::new(0),
             core: Lock::new(core),
@@ -81,6 +86,36 @@ impl Shared {
         let permits = self.apply(|core| core.limiter().drain(now));
         self.tell(now, || RateLimiterEvent::Drained { permits });
         permits
+    }
+
+    /// Does the user's rule say that a call that ended so drains? May panic; no lock is held.
+    #[inline]
+    pub(super) fn drains_on(&self, verdict: &Verdict) -> bool {
+        self.drains.load(Ordering::Relaxed) && self.ask_drain_on(verdict)
+    }
+
+    #[cold]
+    fn ask_drain_on(&self, verdict: &Verdict) -> bool {
+        self.config.get().drain_on.as_ref().is_some_and(|drain| drain(verdict))
+    }
+
+    pub(in crate::patterns) fn settings(&self) -> Arc<RateLimiterConfig> {
+        self.config.get()
+    }
+
+    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        self.observers.add(observer)
+    }
+
+    pub(in crate::patterns) fn detach(&self, id: ObserverId) {
+        self.observers.remove(id);
+    }
+
+    pub(super) fn update(&self, config: RateLimiterConfig) {
+        self.set_limit(config.limit_for_period);
+        self.set_timeout(config.timeout);
+        self.drains.store(config.drain_on.is_some(), Ordering::Relaxed);
+        self.config.set(config);
     }
 
     pub(super) fn set_limit(&self, limit: u32) {

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::budget::Share;
+use super::budget::{RetryBudget, Share};
+use super::config::RetryConfig;
 use super::handle::Shared;
 use crate::backoff::{BackoffContext, Waits};
 use crate::deadline::{Deadline, later};
@@ -61,13 +62,14 @@ const AT_ONCE: u32 = 32;
 impl Attempts {
     #[inline]
     pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let (started, share) = shared.begin();
         Self {
             failed: 0,
             last_error: None,
             was_made: false,
-            started: shared.is_timed.then(Instant::now),
+            started,
             deadline: Deadline::current(),
-            share: shared.config.budget.as_ref().map(super::RetryBudget::enter),
+            share,
             waits: Waits::default(),
             is_due: false,
             shared,
@@ -164,7 +166,7 @@ impl Attempts {
     ///
     /// [`Rejected`] with [`Reason::DeadlineExceeded`]; the call is over then.
     pub fn resume(&mut self) -> Result<(), Rejected> {
-        let most = self.shared.config.max_duration;
+        let most = self.shared.config.load().max_duration;
         let limit = self.started.zip(most).map(|(at, most)| later(at, most));
         let is_late = self.deadline.is_some() || limit.is_some();
         let is_late = is_late && {
@@ -225,7 +227,7 @@ impl Attempts {
 
     fn fail(&mut self, verdict: &Verdict, is_error: bool, repeat: impl FnOnce() -> bool) -> Next {
         let shared = self.shared.clone();
-        let config = &shared.config;
+        let config = &*shared.config.get();
         let now = Instant::now();
         let cause = verdict.cause().unwrap_or(Cause::Other);
         let context = BackoffContext {
@@ -252,13 +254,13 @@ impl Attempts {
             self.last_error = Some(cause);
         }
         if self.failed >= config.max_attempts {
-            return self.exhausted(is_error);
+            return self.exhausted(config, is_error);
         }
         if verdict.forbids_retry() || !repeat() {
             return self.give_up();
         }
         let wait = match verdict.retry_after().zip(config.max_retry_after) {
-            Some((asked, cap)) => self.asked_wait(asked, cap, &context),
+            Some((asked, cap)) => self.asked_wait(config, asked, cap, &context),
             None => self.waits.next(&config.backoff, &context, &shared.random),
         };
         let Some(wait) = wait else { return self.give_up() };
@@ -268,8 +270,9 @@ impl Attempts {
         if too_long {
             return self.give_up();
         }
+        self.join_budget(config.budget.as_ref());
         if self.share.as_mut().is_some_and(|share| !share.try_retry(cause, now)) {
-            return self.unpaid();
+            return self.unpaid(config);
         }
         if let Some(hook) = &config.before_retry {
             hook(&context);
@@ -282,11 +285,12 @@ impl Attempts {
     /// The wait that the server asks for, softened where that is set.
     fn asked_wait(
         &mut self,
+        config: &RetryConfig,
         asked: Duration,
         cap: Duration,
         context: &BackoffContext,
     ) -> Option<Duration> {
-        let Shared { config, random, .. } = &*self.shared;
+        let random = &self.shared.random;
         let spread = config.retry_after_spread;
         if spread == 0.0 {
             return Some(asked.min(cap));
@@ -297,21 +301,33 @@ impl Attempts {
         Some(asked.saturating_add(more).min(cap).max(own))
     }
 
+    /// The call's part is in the budget that there is now, if that is another than when it began.
+    fn join_budget(&mut self, budget: Option<&RetryBudget>) {
+        let stays = match (&self.share, budget) {
+            (Some(share), Some(budget)) => share.is_of(budget),
+            (None, None) => true,
+            _ => false,
+        };
+        if !stays {
+            self.share = budget.map(RetryBudget::enter);
+        }
+    }
+
     /// The budget does not pay for another attempt.
-    fn unpaid(&mut self) -> Next {
+    fn unpaid(&mut self, config: &RetryConfig) -> Next {
         let attempts = self.failed;
         self.shared.counts.budget_refused();
         self.shared.tell(|| RetryEvent::BudgetRefused { attempts });
         let end = self.give_up();
-        if !self.shared.config.fail_when_budget_spent {
+        if !config.fail_when_budget_spent {
             return end;
         }
         let reason = Reason::RetryBudgetSpent { attempts };
         Next::Fail(Rejected::new(self.shared.name.clone(), reason))
     }
 
-    fn exhausted(&mut self, is_error: bool) -> Next {
-        if is_error || !self.shared.config.fail_after_max_attempts {
+    fn exhausted(&mut self, config: &RetryConfig, is_error: bool) -> Next {
+        if is_error || !config.fail_after_max_attempts {
             return self.give_up();
         }
         // The caller's error is that the attempts are used up, whatever the attempts met with.

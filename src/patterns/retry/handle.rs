@@ -2,38 +2,77 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::task::yield_now;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::attempts::{Attempts, Next};
+use super::budget::{RetryBudget, Share};
 use super::config::RetryConfig;
 use crate::error::{Error, FromRejected};
 use crate::outcome::{Classify, ResultClassifier, judge};
 use crate::random::Random;
-use crate::telemetry::{EventKind, Observer, Observers, RetryEvent};
+use crate::settings::Live;
+use crate::sync::Lock;
+use crate::telemetry::{EventKind, Observer, ObserverId, Observers, RetryEvent};
 
 /// A named retry. Clones share their counters and budget; the attempts of a call are its own.
 ///
 /// See the [module](super) for what it does and when to use it.
 #[derive(Clone, Debug)]
 pub struct Retry {
-    pub(super) shared: Arc<Shared>,
+    pub(in crate::patterns) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(super) name: Arc<str>,
-    pub(super) config: RetryConfig,
-    /// Does anything look at the time since a call began?
-    pub(super) is_timed: bool,
+    pub(in crate::patterns) name: Arc<str>,
+    pub(super) config: Live<RetryConfig>,
+    /// What the start of a call asks of the settings.
+    begins: AtomicU8,
     pub(super) random: Random,
     pub(super) counts: Counts,
+    /// Updates come one after the other.
+    updating: Lock<()>,
     observers: Observers,
 }
 
+/// Something looks at the time since a call began.
+const TIMED: u8 = 1;
+/// There is a budget.
+const BUDGETED: u8 = 2;
+
+fn begins(config: &RetryConfig) -> u8 {
+    TIMED * u8::from(config.is_timed()) | BUDGETED * u8::from(config.budget.is_some())
+}
+
 impl Shared {
+    /// When a call began that begins now, if that matters, and its part in the budget.
+    #[inline]
+    pub(super) fn begin(&self) -> (Option<Instant>, Option<Share>) {
+        let begins = self.begins.load(Ordering::Relaxed);
+        let started = (begins & TIMED != 0).then(Instant::now);
+        let share = if begins & BUDGETED == 0 { None } else { self.share() };
+        (started, share)
+    }
+
+    fn share(&self) -> Option<Share> {
+        self.config.load().budget.as_ref().map(RetryBudget::enter)
+    }
+
+    pub(in crate::patterns) fn settings(&self) -> Arc<RetryConfig> {
+        self.config.get()
+    }
+
+    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        self.observers.add(observer)
+    }
+
+    pub(in crate::patterns) fn detach(&self, id: ObserverId) {
+        self.observers.remove(id);
+    }
+
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
         if self.observers.any() {
             self.observers.tell_now(&self.name, EventKind::Retry(event()));
@@ -126,10 +165,11 @@ impl Retry {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                is_timed: config.is_timed(),
-                config,
+                begins: AtomicU8::new(begins(&config)),
+                config: Live::new(config),
                 random,
                 counts: Counts::default(),
+                updating: Lock::new(()),
                 observers: Observers::default(),
             }),
         }
@@ -147,10 +187,21 @@ impl Retry {
         &self.shared.name
     }
 
-    /// The settings.
+    /// The settings as they stand now.
     #[must_use]
-    pub fn config(&self) -> &RetryConfig {
-        &self.shared.config
+    pub fn config(&self) -> Arc<RetryConfig> {
+        self.shared.settings()
+    }
+
+    /// Replaces the settings while calls run; see [the table](super#updates).
+    pub fn update(&self, config: RetryConfig) {
+        let Shared { config: live, begins: word, updating, .. } = &*self.shared;
+        let updating = updating.lock();
+        word.store(begins(&config), Ordering::Relaxed);
+        let old = live.set(config);
+        drop(updating);
+        // It may end with this, and with it a user's function: no lock is held.
+        drop(old);
     }
 
     /// Runs the futures that `make` makes, one after the other, until one succeeds or there shall be

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -14,26 +13,51 @@ use crate::deadline::{Deadline, reachable};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Reason, Rejected};
 use crate::outcome::Cause;
-use crate::telemetry::{EventKind, Observer, Observers, TimeLimiterEvent};
+use crate::settings::{SpanAnd, SpanWord};
+use crate::sync::Lock;
+use crate::telemetry::{EventKind, Observer, ObserverId, Observers, TimeLimiterEvent};
 
 /// A named time limiter. Clones share one state.
 ///
 /// See the [module](super) for what it does and when to use it.
 #[derive(Clone, Debug)]
 pub struct TimeLimiter {
-    shared: Arc<Shared>,
+    pub(in crate::patterns) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    name: Arc<str>,
-    config: TimeLimiterConfig,
-    /// The timeout, cut to what a timer can reach.
-    span: Duration,
+pub(in crate::patterns) struct Shared {
+    pub(in crate::patterns) name: Arc<str>,
+    /// What calls read: the timeout, cut to what a timer can reach, and the two other settings.
+    limit: SpanWord,
+    config: Lock<TimeLimiterConfig>,
     observers: Observers,
     success: AtomicU64,
     error: AtomicU64,
     timeout: AtomicU64,
+}
+
+const WHOLE_BODY: u64 = SpanAnd::FIRST_MARK;
+const MUST_DETACH: u64 = SpanAnd::SECOND_MARK;
+
+fn word(config: &TimeLimiterConfig) -> SpanAnd {
+    SpanAnd::new(reachable(config.timeout))
+        .mark(WHOLE_BODY, config.scope == TimeLimitScope::WholeBody)
+        .mark(MUST_DETACH, !config.cancel_running_future)
+}
+
+impl Shared {
+    pub(in crate::patterns) fn settings(&self) -> Arc<TimeLimiterConfig> {
+        Arc::new(*self.config.lock())
+    }
+
+    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        self.observers.add(observer)
+    }
+
+    pub(in crate::patterns) fn detach(&self, id: ObserverId) {
+        self.observers.remove(id);
+    }
 }
 
 impl TimeLimiter {
@@ -45,8 +69,8 @@ impl TimeLimiter {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                span: reachable(config.timeout),
-                config,
+                limit: SpanWord::new(word(&config)),
+                config: Lock::new(config),
                 observers: Observers::default(),
                 success: AtomicU64::new(0),
                 error: AtomicU64::new(0),
@@ -67,10 +91,17 @@ impl TimeLimiter {
         &self.shared.name
     }
 
-    /// The settings.
+    /// The settings as they stand now.
     #[must_use]
-    pub fn config(&self) -> &TimeLimiterConfig {
-        &self.shared.config
+    pub fn config(&self) -> TimeLimiterConfig {
+        *self.shared.config.lock()
+    }
+
+    /// Replaces the settings while calls run; see [the table](super#updates).
+    pub fn update(&self, config: TimeLimiterConfig) {
+        let mut current = self.shared.config.lock();
+        *current = config;
+        self.shared.limit.set(word(&config));
     }
 
     // ## Calls
@@ -226,7 +257,7 @@ impl TimeLimiter {
     /// When a call has to be over that begins now.
     #[inline]
     pub(crate) fn deadline(&self, now: Instant) -> Deadline {
-        Deadline::at(now.checked_add(self.shared.span).unwrap_or(now))
+        Deadline::at(now.checked_add(self.shared.limit.get().span()).unwrap_or(now))
     }
 
     /// The call ended in time, body and all as far as that matters.
@@ -285,7 +316,7 @@ impl TimeLimiter {
     /// As [`record_head`](Self::record_head), of a call without an error.
     #[inline]
     pub(super) fn record_response(&self, deadline: Deadline) -> Option<TimeLimit> {
-        if self.shared.config.scope == TimeLimitScope::WholeBody {
+        if self.shared.limit.get().has(WHOLE_BODY) {
             return Some(TimeLimit { limiter: Some(self.clone()), at: deadline.instant() });
         }
         self.tell(TimeLimiterEvent::Success);
@@ -302,7 +333,7 @@ impl TimeLimiter {
     /// Why no call is made in a form that cannot do as it is told.
     #[inline]
     pub(super) fn refusal(&self, detaches: bool) -> Option<Rejected> {
-        let fits = detaches || self.shared.config.cancel_running_future;
+        let fits = detaches || !self.shared.limit.get().has(MUST_DETACH);
         (!fits).then(|| self.rejected(Reason::CannotDetach))
     }
 

@@ -189,7 +189,7 @@ fn a_raised_limit_misses_nobody() {
                 let gate = gate.clone();
                 move || come(&gate)
             });
-            gate.set_limit(2);
+            gate.set(2, fair, usize::MAX).into_iter().for_each(Waker::wake);
             if let Err(waits) = newcomer.join().unwrap() {
                 let (ticket, bell) = waits.expect("there is room");
                 assert_eq!(bell.0.load(Ordering::Relaxed), 1);

@@ -108,16 +108,14 @@ impl Core {
     }
 
     pub(super) fn start_window(&mut self, now: Instant, state: State) {
-        let minimum = self.config.minimum_number_of_calls;
         let window = match state {
             // Even a breaker that looks back on time judges its trials by number.
             State::HalfOpen => SlidingWindow::Count(self.config.permitted_calls_in_half_open),
             _ => self.config.sliding_window,
         };
-        (self.window, self.minimum) = match window {
-            SlidingWindow::Count(size) => {
-                (Window::Count(CountWindow::new(size, false)), minimum.min(size))
-            }
+        self.minimum = self.minimum_for(window);
+        self.window = match window {
+            SlidingWindow::Count(size) => Window::Count(CountWindow::new(size, false)),
             SlidingWindow::Time { seconds } => {
                 // The grid stays where it was when the breaker was made.
                 let slices = match self.slices {
@@ -126,9 +124,19 @@ impl Core {
                         Slices::Grid(phase + now.saturating_duration_since(self.created))
                     }
                 };
-                (Window::Time(TimeWindow::new(seconds, slices, now)), minimum)
+                Window::Time(TimeWindow::new(seconds, slices, now))
             }
-            SlidingWindow::Consecutive(run) => (Window::Runs(Runs::default()), run),
+            SlidingWindow::Consecutive(_) => Window::Runs(Runs::default()),
         };
+    }
+
+    /// Calls that such a window must hold before its rates count.
+    pub(super) fn minimum_for(&self, window: SlidingWindow) -> u32 {
+        let minimum = self.config.minimum_number_of_calls;
+        match window {
+            SlidingWindow::Count(size) => minimum.min(size),
+            SlidingWindow::Time { .. } => minimum,
+            SlidingWindow::Consecutive(run) => run,
+        }
     }
 }

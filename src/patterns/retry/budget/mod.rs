@@ -137,6 +137,11 @@ pub(crate) struct Share {
 }
 
 impl Share {
+    /// Is it a part of this budget, or of a clone of it?
+    pub(crate) fn is_of(&self, budget: &RetryBudget) -> bool {
+        Arc::ptr_eq(&self.budget.inner, &budget.inner)
+    }
+
     /// The call wants to try again because of `cause`. An earlier retry of the same call is over by now.
     pub(crate) fn try_retry(&mut self, cause: Cause, now: Instant) -> bool {
         self.end_retry();

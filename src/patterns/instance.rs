@@ -1,0 +1,109 @@
+//! What the handles of all patterns have in common.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::patterns::bulkhead::{Bulkhead, BulkheadConfig};
+use crate::patterns::circuit_breaker::{CircuitBreaker, CircuitBreakerConfig};
+use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig};
+use crate::patterns::retry::{Retry, RetryConfig};
+use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig};
+use crate::pipeline::Step;
+use crate::telemetry::{Observer, ObserverId};
+
+/// A named instance of any pattern: for whoever manages instances and does not care of which pattern.
+///
+/// The handles have methods of the same meaning, by which people use one that they know.
+pub trait Instance: private::Sealed + Clone + fmt::Debug + Send + Sync + 'static {
+    /// Its settings.
+    type Config: Clone + fmt::Debug + Default + Send + Sync + 'static;
+
+    /// The pattern.
+    const STEP: Step;
+
+    /// A new instance.
+    fn create(name: Arc<str>, config: Self::Config) -> Self;
+
+    /// The name.
+    fn shared_name(&self) -> &Arc<str>;
+
+    /// The settings as they stand now.
+    fn settings(&self) -> Arc<Self::Config>;
+
+    /// Replaces the settings while calls run. What restarts and what stays, the pattern's own page says.
+    fn update(&self, config: Self::Config);
+
+    /// Tells `observer` whatever this instance does from now on, until it is taken off.
+    fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId;
+
+    /// Takes an observer off. Nothing happens if it is gone already.
+    ///
+    /// One that is being told something at this moment may still be told that.
+    fn detach(&self, id: ObserverId);
+
+    /// Does anyone else hold the instance: another handle, or a call under way?
+    fn is_shared(&self) -> bool;
+
+    /// Is there no state that would be lost with it? Only a circuit breaker can have one: where it keeps calls off, or tries
+    /// them.
+    fn is_at_rest(&self) -> bool {
+        true
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+}
+
+macro_rules! instance {
+    ($($handle:ident, $config:ident $(, $is_at_rest:expr)?;)*) => {
+        $(
+            impl private::Sealed for $handle {}
+
+            impl Instance for $handle {
+                type Config = $config;
+                const STEP: Step = Step::$handle;
+
+                fn create(name: Arc<str>, config: $config) -> Self {
+                    Self::new(name, config)
+                }
+
+                fn shared_name(&self) -> &Arc<str> {
+                    &self.shared.name
+                }
+
+                fn settings(&self) -> Arc<$config> {
+                    self.shared.settings()
+                }
+
+                fn update(&self, config: $config) {
+                    self.update(config);
+                }
+
+                fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+                    self.shared.attach(observer)
+                }
+
+                fn detach(&self, id: ObserverId) {
+                    self.shared.detach(id);
+                }
+
+                fn is_shared(&self) -> bool {
+                    Arc::strong_count(&self.shared) > 1
+                }
+
+                $(fn is_at_rest(&self) -> bool {
+                    $is_at_rest(self)
+                })?
+            }
+        )*
+    };
+}
+
+instance! {
+    CircuitBreaker, CircuitBreakerConfig, CircuitBreaker::is_at_rest;
+    Retry, RetryConfig;
+    Bulkhead, BulkheadConfig;
+    RateLimiter, RateLimiterConfig;
+    TimeLimiter, TimeLimiterConfig;
+}
