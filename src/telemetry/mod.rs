@@ -4,12 +4,23 @@
 //! outside every lock. An observer that panics harms no call.
 
 mod event;
+pub mod meters;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod observer;
+#[cfg(feature = "otel")]
+pub mod otel;
+mod prometheus;
+#[cfg(feature = "snapshot")]
+pub mod serve;
+pub mod snapshot;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
     TimeLimiterEvent,
 };
+pub use meters::Meters;
 pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};
+pub use snapshot::Snapshot;

@@ -105,6 +105,15 @@ impl RetryBudget {
         split(self.inner.in_flight.load(Ordering::Acquire))
     }
 
+    /// The rule, for programs.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.inner.rule {
+            Rule::Share { .. } => "share",
+            Rule::Deposits(_) => "deposits",
+            Rule::Tokens(_) => "tokens",
+        }
+    }
+
     /// Counts a call until its part is dropped.
     pub(crate) fn enter(&self) -> Share {
         self.inner.in_flight.fetch_add(CALL, Ordering::AcqRel);
