@@ -17,8 +17,8 @@ pub mod serve;
 pub mod snapshot;
 
 pub use event::{
-    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
-    TimeLimiterEvent,
+    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, InstanceKind, KeyedEvent,
+    RateLimiterEvent, RegistryEvent, RetryEvent, TimeLimiterEvent,
 };
 pub use meters::Meters;
 pub use observer::{Observer, ObserverId};

@@ -98,6 +98,7 @@ mod described;
 pub mod future;
 mod handle;
 mod layer;
+mod room;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod semaphore;
 mod service;
