@@ -89,7 +89,7 @@ proptest! {
     ) {
         let meters = Meters::new();
         let breaker = CircuitBreaker::with_defaults(name.as_str());
-        meters.watch_with(&breaker, tags);
+        meters.watch_with(&breaker, tags.into_iter().collect::<seawall::registry::Tags>());
         prop_assert_eq!(&rates(&meters)[0]["name"], &name);
     }
 }

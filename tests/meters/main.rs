@@ -4,6 +4,7 @@ mod facade;
 mod hostile;
 mod instances;
 mod otel;
+mod registry;
 mod serve;
 mod snapshot;
 mod strict;

@@ -72,7 +72,7 @@ async fn meters_are_observed_and_durations_recorded() {
     shop.breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
     shop.breaker.transition_to_open().unwrap();
     shop.breaker.try_acquire().unwrap_err();
-    shop.bulkhead.try_acquire().unwrap();
+    drop(shop.bulkhead.try_acquire().unwrap());
     let values = collector.look();
     assert_eq!((values[OPEN], values[CALLS]), (1.0, 1.0));
     let refused = "resilience4j.circuitbreaker.not.permitted.calls{kind=not_permitted,name=orders}";

@@ -1,5 +1,7 @@
 //! Prometheus's text format by the letter, escapes and all, which the parser from crates.io leaves out.
 
+#![allow(unreachable_pub)]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 pub type Labels = BTreeMap<String, String>;

@@ -1,5 +1,7 @@
 //! Instances of every pattern that have something to tell.
 
+#![allow(unreachable_pub)]
+
 use std::io;
 use std::time::Duration;
 

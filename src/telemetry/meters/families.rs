@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 
 use super::list::{Merge, Meter};
 use super::timing::Timing;
+use crate::registry::Tags;
 
 /// What all meters say at one moment: each meter once, and under it one series for each set of labels.
 ///
@@ -105,19 +106,14 @@ impl Reading {
 }
 
 impl Labels {
-    pub(super) fn new(
-        name: Option<&str>,
-        meter: &Meter,
-        own: &[&str],
-        tags: &[(String, String)],
-    ) -> Self {
+    pub(super) fn new(name: Option<&str>, meter: &Meter, own: &[&str], tags: &Tags) -> Self {
         let name = name.map(|name| (Cow::Borrowed("name"), name.to_owned()));
         let own = meter.tags.iter().zip(own);
         let own = own.map(|(key, value)| (Cow::Borrowed(*key), (*value).to_owned()));
         let mut all: Vec<_> = name.into_iter().chain(own).collect();
-        for (key, value) in tags {
+        for (key, value) in tags.iter() {
             if !all.iter().any(|(taken, _)| taken == key) {
-                all.push((Cow::Owned(key.clone()), value.clone()));
+                all.push((Cow::Owned(key.to_owned()), value.to_owned()));
             }
         }
         Self(all)
@@ -142,7 +138,7 @@ pub struct Out<'a> {
     /// Nothing if all are wanted.
     pub(super) only: Option<&'static Meter>,
     pub(super) name: Option<&'a str>,
-    pub(super) tags: &'a [(String, String)],
+    pub(super) tags: &'a Tags,
 }
 
 impl Out<'_> {

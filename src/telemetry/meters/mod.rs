@@ -38,6 +38,7 @@ mod families;
 mod list;
 mod read;
 mod recorder;
+mod registry;
 mod timing;
 mod watch;
 

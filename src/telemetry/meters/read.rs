@@ -9,6 +9,7 @@ use crate::patterns::circuit_breaker::{CircuitBreaker, State};
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::registry::Tags;
 use crate::telemetry::snapshot::Snapshot;
 
 /// An instance that has meters: that of any pattern.
@@ -20,7 +21,7 @@ pub trait Metered: Instance {
     fn read(&self, recorder: Option<&Recorder>, out: &mut Out<'_>);
 
     #[doc(hidden)]
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot);
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot);
 }
 
 impl Metered for CircuitBreaker {
@@ -50,7 +51,7 @@ impl Metered for CircuitBreaker {
         out.gauge(&meters::BREAKER_SLOW_RATE, &[], now.slow_call_rate);
     }
 
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot) {
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.circuit_breaker(self, tags);
     }
 }
@@ -85,7 +86,7 @@ impl Metered for Bulkhead {
         }
     }
 
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot) {
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.bulkhead(self, tags);
     }
 }
@@ -106,7 +107,7 @@ impl Metered for RateLimiter {
         }
     }
 
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot) {
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.rate_limiter(self, tags);
     }
 }
@@ -134,7 +135,7 @@ impl Metered for Retry {
         out.counter(&meters::RETRY_BUDGET, &[], now.budget_refused);
     }
 
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot) {
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.retry(self, tags);
     }
 }
@@ -151,7 +152,7 @@ impl Metered for TimeLimiter {
         out.counter(&meters::TIME_LIMITER_CALLS, &["timeout"], now.timeout);
     }
 
-    fn describe(&self, tags: &[(String, String)], snapshot: &mut Snapshot) {
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.time_limiter(self, tags);
     }
 }

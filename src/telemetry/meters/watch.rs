@@ -1,5 +1,7 @@
 //! Whose meters are read.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 #[cfg(any(feature = "metrics", feature = "otel"))]
@@ -9,7 +11,9 @@ use super::families::{Families, Out};
 use super::list::{Meter, VIRTUAL_THREADS};
 use super::read::Metered;
 use super::recorder::Recorder;
+use super::registry::Followed;
 use crate::pipeline::{Pipeline, Step};
+use crate::registry::Tags;
 use crate::sync::Lock;
 use crate::telemetry::snapshot::Snapshot;
 use crate::telemetry::{Observer, ObserverId};
@@ -41,10 +45,12 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 struct List {
-    sources: Vec<Arc<dyn Source>>,
+    /// By address.
+    sources: BTreeMap<usize, Arc<dyn Source>>,
     exporters: Vec<(ExporterId, Arc<Exporter>)>,
     /// What only grows, of members of groups that are gone.
     kept: Families,
+    registries: Vec<Followed>,
 }
 
 impl Default for Lock<List> {
@@ -64,7 +70,7 @@ pub(in crate::telemetry) struct ExporterId(u64);
 pub(in crate::telemetry) struct Watched<'a> {
     pub(in crate::telemetry) step: Step,
     pub(in crate::telemetry) name: &'a str,
-    pub(in crate::telemetry) tags: &'a [(String, String)],
+    pub(in crate::telemetry) tags: &'a Tags,
 }
 
 impl Meters {
@@ -76,75 +82,27 @@ impl Meters {
 
     /// Watches an instance. One that is watched already stays as it is.
     pub fn watch<H: Metered>(&self, instance: &H) {
-        self.watch_with(instance, [] as [(&str, &str); 0]);
+        self.watch_with(instance, Tags::new());
     }
 
     /// Watches an instance, whose meters get these tags too.
     ///
     /// A tag that is called like one of a meter's own (`name`, `kind`, `state`) is left out of that meter. Instances need not
     /// have the same tags.
-    pub fn watch_with<H, K, V>(&self, instance: &H, tags: impl IntoIterator<Item = (K, V)>)
-    where
-        H: Metered,
-        K: Into<String>,
-        V: Into<String>,
-    {
-        let tags = tags.into_iter().map(|(key, value)| (key.into(), value.into()));
-        self.watch_tagged(instance, tags.collect());
-    }
-
-    /// Watches all steps of a pipeline.
-    pub fn watch_pipeline<C, N, R, K, L>(&self, pipeline: &Pipeline<C, N, R, K, L>) {
-        pipeline.circuit_breaker().iter().for_each(|step| self.watch(*step));
-        pipeline.retry().iter().for_each(|step| self.watch(*step));
-        pipeline.bulkhead().iter().for_each(|step| self.watch(*step));
-        pipeline.rate_limiter().iter().for_each(|step| self.watch(*step));
-        pipeline.time_limiter().iter().for_each(|step| self.watch(*step));
-    }
-
-    /// Watches an instance no more, and says whether it did. All its meters go.
-    pub fn forget<H: Metered>(&self, instance: &H) -> bool {
-        let gone = self.shared.take(|source| source.address() == instance.address());
-        gone.iter().for_each(|source| source.close());
-        !gone.is_empty()
-    }
-
-    /// Watches an instance no more whose name goes on without it, as that of a keyed group does: what it has counted stays.
-    pub fn retire<H: Metered>(&self, instance: &H) -> bool {
-        let is_this = |source: &dyn Source| source.address() == instance.address();
-        let list = self.shared.list.lock();
-        let Some(source) = list.sources.iter().find(|source| is_this(&***source)).cloned() else {
-            return false;
-        };
-        drop(list);
-        let mut last = Families::default();
-        source.read(&mut last, None);
-        // In one step, so that no reader finds it in neither place or in both.
-        let mut list = self.shared.list.lock();
-        let gone: Vec<_> = list.sources.extract_if(.., |source| is_this(&**source)).collect();
-        if !gone.is_empty() {
-            list.kept.keep(&last);
-        }
-        drop(list);
-        gone.iter().for_each(|source| source.close());
-        !gone.is_empty()
-    }
-
-    fn watch_tagged<H: Metered>(&self, instance: &H, tags: Vec<(String, String)>) {
+    pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
         let source = Arc::new(One {
             instance: instance.weak(),
-            address: instance.address(),
             name: instance.shared_name().clone(),
-            tags,
+            tags: Lock::new(tags.into()),
             recorder: H::recorder().map(Arc::new),
             attached: Lock::new(Some(Vec::new())),
         });
         let exporters = {
             let mut list = self.shared.list.lock();
-            if list.sources.iter().any(|other| other.address() == source.address) {
-                return;
-            }
-            list.sources.push(source.clone());
+            match list.sources.entry(instance.address()) {
+                Entry::Occupied(_) => return,
+                Entry::Vacant(place) => place.insert(source.clone()),
+            };
             list.exporters.clone()
         };
         if let Some(recorder) = source.recorder.clone() {
@@ -155,9 +113,44 @@ impl Meters {
         }
     }
 
+    /// Watches all steps of a pipeline.
+    pub fn watch_pipeline<C, N, R, K, L>(&self, pipeline: &Pipeline<C, N, R, K, L>) {
+        pipeline.circuit_breaker().iter().for_each(|step| self.watch(step));
+        pipeline.retry().iter().for_each(|step| self.watch(step));
+        pipeline.bulkhead().iter().for_each(|step| self.watch(step));
+        pipeline.rate_limiter().iter().for_each(|step| self.watch(step));
+        pipeline.time_limiter().iter().for_each(|step| self.watch(step));
+    }
+
+    /// Watches an instance no more, and says whether it did. All its meters go.
+    pub fn forget<H: Metered>(&self, instance: &H) -> bool {
+        let gone = self.shared.list.lock().sources.remove(&instance.address());
+        gone.inspect(|source| source.close()).is_some()
+    }
+
+    /// Watches an instance no more whose name goes on without it, as that of a keyed group does: what it has counted stays.
+    pub fn retire<H: Metered>(&self, instance: &H) -> bool {
+        let address = instance.address();
+        let source = self.shared.list.lock().sources.get(&address).cloned();
+        let Some(source) = source else { return false };
+        let mut last = Families::default();
+        source.read(&mut last, None);
+        let gone = {
+            // In one step, so that no reader finds it in neither place or in both.
+            let mut list = self.shared.list.lock();
+            let gone = list.sources.remove(&address);
+            if gone.is_some() {
+                list.kept.keep(&last);
+            }
+            gone
+        };
+        gone.inspect(|source| source.close()).is_some()
+    }
+
     /// What all meters say now.
     #[must_use]
     pub fn collect(&self) -> Families {
+        self.follow_tags();
         self.shared.collect(None)
     }
 
@@ -170,9 +163,10 @@ impl Meters {
     /// Everything that the instances are and do now.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        self.follow_tags();
         let sources = self.shared.list.lock().sources.clone();
         let mut snapshot = Snapshot::new();
-        sources.iter().for_each(|source| source.describe(&mut snapshot));
+        sources.values().for_each(|source| source.describe(&mut snapshot));
         snapshot.sorted()
     }
 
@@ -182,6 +176,34 @@ impl Meters {
     #[must_use]
     pub fn prometheus(&self) -> String {
         crate::telemetry::prometheus::text(&self.collect())
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) const fn with(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn follow_tags(&self) {
+        let registries = self.shared.list.lock().registries.clone();
+        for registry in registries.iter().filter_map(|followed| (followed.found)()) {
+            self.retag(&registry);
+        }
+    }
+
+    /// The instance has these tags from now on.
+    pub(super) fn tag(&self, address: usize, tags: &Tags) {
+        let (source, exporters) = {
+            let list = self.shared.list.lock();
+            (list.sources.get(&address).cloned(), list.exporters.clone())
+        };
+        let Some(source) = source.filter(|source| source.tag(tags)) else { return };
+        for (id, exporter) in exporters {
+            source.detach(id);
+            source.offer(id, &*exporter);
+        }
     }
 
     /// Has `exporter` asked about every instance that is watched, and will be, what it wants to be told at once.
@@ -198,7 +220,7 @@ impl Meters {
             list.exporters.push((id, exporter.clone()));
             list.sources.clone()
         };
-        sources.iter().for_each(|source| source.offer(id, &*exporter));
+        sources.values().for_each(|source| source.offer(id, &*exporter));
         id
     }
 
@@ -209,11 +231,19 @@ impl Meters {
             let at = list.exporters.iter().position(|(other, _)| *other == id);
             (list.sources.clone(), at.map(|at| list.exporters.remove(at)))
         };
-        sources.iter().for_each(|source| source.detach(id));
+        sources.values().for_each(|source| source.detach(id));
     }
 }
 
 impl Shared {
+    pub(super) fn follows(&self, address: usize) -> bool {
+        self.list.lock().registries.iter().any(|followed| followed.address == address)
+    }
+
+    pub(super) fn add_registry(&self, followed: Followed) {
+        self.list.lock().registries.push(followed);
+    }
+
     /// No lock is held while instances are read: an open wait may be a user's function.
     fn collect(&self, only: Option<&'static Meter>) -> Families {
         let (sources, mut families) = {
@@ -221,32 +251,26 @@ impl Shared {
             (list.sources.clone(), list.kept.clone())
         };
         let mut dead = false;
-        for source in &sources {
+        for source in sources.values() {
             dead |= !source.read(&mut families, only);
         }
-        Out { families: &mut families, only, name: None, tags: &[] }.gauge(
+        Out { families: &mut families, only, name: None, tags: &Tags::new() }.gauge(
             &VIRTUAL_THREADS,
             &[],
             0,
         );
         if dead {
-            self.take(|source| !source.is_alive());
+            self.list.lock().sources.retain(|_, source| source.is_alive());
         }
         families
-    }
-
-    /// Takes out the sources that are `gone`.
-    fn take(&self, gone: impl Fn(&dyn Source) -> bool) -> Vec<Arc<dyn Source>> {
-        let mut list = self.list.lock();
-        list.sources.extract_if(.., |source| gone(&**source)).collect()
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        for source in self.take(|_| true) {
-            source.close();
-        }
+        let list = std::mem::take(&mut *self.list.lock());
+        list.sources.values().for_each(|source| source.close());
+        list.registries.iter().for_each(Followed::end);
     }
 }
 
@@ -259,12 +283,12 @@ impl fmt::Debug for Meters {
 
 /// An instance of any pattern.
 trait Source: Send + Sync {
-    /// The same for all handles of one instance.
-    fn address(&self) -> usize;
     fn is_alive(&self) -> bool;
     /// Says `false` if the instance is gone.
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool;
     fn describe(&self, snapshot: &mut Snapshot);
+    /// Says whether it had others.
+    fn tag(&self, tags: &Tags) -> bool;
     fn offer(&self, id: ExporterId, exporter: &Exporter);
     fn detach(&self, id: ExporterId);
     /// Takes off all observers, for good.
@@ -273,9 +297,8 @@ trait Source: Send + Sync {
 
 struct One<H: Metered> {
     instance: Box<dyn Fn() -> Option<H> + Send + Sync>,
-    address: usize,
     name: Arc<str>,
-    tags: Vec<(String, String)>,
+    tags: Lock<Tags>,
     recorder: Option<Arc<Recorder>>,
     /// Nothing once it is closed: whoever comes late finds that out under the same lock.
     attached: Lock<Option<Vec<(Option<ExporterId>, ObserverId)>>>,
@@ -297,6 +320,10 @@ impl<H: Metered> One<H> {
         }
     }
 
+    fn tags(&self) -> Tags {
+        self.tags.lock().clone()
+    }
+
     fn take_off(&self, ids: impl IntoIterator<Item = ObserverId>) {
         if let Some(instance) = (self.instance)() {
             ids.into_iter().for_each(|id| instance.detach(id));
@@ -305,29 +332,35 @@ impl<H: Metered> One<H> {
 }
 
 impl<H: Metered> Source for One<H> {
-    fn address(&self) -> usize {
-        self.address
-    }
-
     fn is_alive(&self) -> bool {
         (self.instance)().is_some()
     }
 
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
         let Some(instance) = (self.instance)() else { return false };
-        let mut out = Out { families, only, name: Some(&self.name), tags: &self.tags };
+        let tags = self.tags();
+        let mut out = Out { families, only, name: Some(&self.name), tags: &tags };
         instance.read(self.recorder.as_deref(), &mut out);
         true
     }
 
     fn describe(&self, snapshot: &mut Snapshot) {
         if let Some(instance) = (self.instance)() {
-            instance.describe(&self.tags, snapshot);
+            instance.describe(&self.tags(), snapshot);
         }
     }
 
+    fn tag(&self, tags: &Tags) -> bool {
+        let mut own = self.tags.lock();
+        let changes = *own != *tags;
+        if changes {
+            own.clone_from(tags);
+        }
+        changes
+    }
+
     fn offer(&self, id: ExporterId, exporter: &Exporter) {
-        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags };
+        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags() };
         if let Some(observer) = exporter(&watched) {
             self.attach(Some(id), observer);
         }

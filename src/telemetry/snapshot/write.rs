@@ -12,12 +12,10 @@ use crate::patterns::circuit_breaker::CircuitBreaker;
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::registry::Tags;
 
-/// Tags as they come from an instance.
-type Given = [(String, String)];
-
-fn tags(given: &Given) -> BTreeMap<String, String> {
-    given.iter().cloned().collect()
+fn tags(given: &Tags) -> BTreeMap<String, String> {
+    given.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// A rate, if there is one yet.
@@ -41,7 +39,7 @@ impl Snapshot {
         self
     }
 
-    pub(in crate::telemetry) fn circuit_breaker(&mut self, of: &CircuitBreaker, given: &Given) {
+    pub(in crate::telemetry) fn circuit_breaker(&mut self, of: &CircuitBreaker, given: &Tags) {
         let state = of.state();
         let (now, counters) = (of.metrics(), of.counters());
         self.circuit_breakers.push(CircuitBreakerSnapshot {
@@ -70,7 +68,7 @@ impl Snapshot {
         });
     }
 
-    pub(in crate::telemetry) fn retry(&mut self, of: &Retry, given: &Given) {
+    pub(in crate::telemetry) fn retry(&mut self, of: &Retry, given: &Tags) {
         let now = of.metrics();
         self.retries.push(RetrySnapshot {
             name: of.name().to_owned(),
@@ -88,7 +86,7 @@ impl Snapshot {
         });
     }
 
-    pub(in crate::telemetry) fn bulkhead(&mut self, of: &Bulkhead, given: &Given) {
+    pub(in crate::telemetry) fn bulkhead(&mut self, of: &Bulkhead, given: &Tags) {
         let now = of.metrics();
         self.bulkheads.push(BulkheadSnapshot {
             name: of.name().to_owned(),
@@ -101,7 +99,7 @@ impl Snapshot {
         });
     }
 
-    pub(in crate::telemetry) fn rate_limiter(&mut self, of: &RateLimiter, given: &Given) {
+    pub(in crate::telemetry) fn rate_limiter(&mut self, of: &RateLimiter, given: &Tags) {
         let now = of.metrics();
         self.rate_limiters.push(RateLimiterSnapshot {
             name: of.name().to_owned(),
@@ -114,7 +112,7 @@ impl Snapshot {
         });
     }
 
-    pub(in crate::telemetry) fn time_limiter(&mut self, of: &TimeLimiter, given: &Given) {
+    pub(in crate::telemetry) fn time_limiter(&mut self, of: &TimeLimiter, given: &Tags) {
         let now = of.metrics();
         self.time_limiters.push(TimeLimiterSnapshot {
             name: of.name().to_owned(),
