@@ -1,0 +1,13 @@
+//! The meters: their names and tags, what they count, and every way out.
+
+mod facade;
+mod hostile;
+mod instances;
+mod otel;
+mod registry;
+mod serve;
+mod snapshot;
+mod strict;
+mod support;
+mod table;
+mod values;
