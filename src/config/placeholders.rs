@@ -91,6 +91,14 @@ impl<'t> Variables<'t> {
     }
 
     fn from_file(&self, name: &str) -> Option<&'t str> {
+        match self.lookup(name)? {
+            Leaf::Scalar(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// What the file has under a whole dotted key in any spelling, without any report.
+    pub(super) fn lookup(&self, name: &str) -> Option<Leaf<'t>> {
         let mut ignored = Report::new("");
         let mut levels = self.levels.borrow_mut();
         let (mut here, mut path, mut key) = (self.root.clone(), String::new(), Some(name));
@@ -106,10 +114,7 @@ impl<'t> Variables<'t> {
             path.push_str(&id);
             key = rest;
         }
-        match here.leaf(&mut ignored)?.0 {
-            Leaf::Scalar(text) => Some(text),
-            _ => None,
-        }
+        Some(here.leaf(&mut ignored)?.0)
     }
 }
 

@@ -17,18 +17,18 @@ pub(super) struct Set {
     pub(super) setting: Setting,
     pub(super) origin: Origin,
     /// The whole key as it is written.
-    pub(super) path: String,
+    pub(super) path: Arc<str>,
     /// Where the items of a list stand.
     pub(super) items: Vec<Origin>,
     /// The config that it was inherited from.
     pub(super) config: Option<Arc<str>>,
 }
 
-/// What is set of a table, each in its place.
+/// What is set of a table, each in its place. Cheap to inherit.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) table: &'static Table,
-    pub(super) values: Vec<Option<Set>>,
+    pub(super) values: Vec<Option<Arc<Set>>>,
 }
 
 impl Record {
@@ -37,17 +37,18 @@ impl Record {
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Set> {
-        self.values[self.table.place(name)].as_ref()
+        self.values[self.table.place(name)].as_deref()
     }
 
-    pub(super) fn take(&mut self, name: &str) -> Option<Set> {
-        self.values[self.table.place(name)].take()
+    pub(super) fn clear(&mut self, name: &str) {
+        self.values[self.table.place(name)] = None;
     }
 
-    /// What is set, with the settings' names.
-    pub(super) fn set(&self) -> impl Iterator<Item = (&'static Flat, &Set)> {
-        let pairs = self.table.flat().iter().zip(&self.values);
-        pairs.filter_map(|(flat, set)| Some((flat, set.as_ref()?)))
+    /// What is set below a key, with the settings' places.
+    pub(super) fn group(&self, group: &str) -> impl Iterator<Item = (usize, &'static Flat, &Set)> {
+        let all = self.table.flat().iter().zip(&self.values).enumerate();
+        let set = all.filter_map(|(place, (flat, set))| Some((place, flat, set.as_deref()?)));
+        set.filter(move |(_, flat, _)| flat.group == Some(group))
     }
 }
 
@@ -135,7 +136,7 @@ impl<'r, 't> Reader<'r, 't> {
             self.report.error(branch.at(), &branch.path, message);
             return;
         }
-        record.values[place] = self.value(key.kind, branch);
+        record.values[place] = self.value(key.kind, branch).map(Arc::new);
         if let (Some(reason), Some(set)) = (key.idle, &record.values[place]) {
             self.report.warn(&set.origin, &set.path, format!("has no effect: {reason}"));
         }
@@ -144,7 +145,7 @@ impl<'r, 't> Reader<'r, 't> {
     /// One value, if it is there and as it should be.
     pub(super) fn value(&mut self, kind: Kind, branch: &Branch<'t>) -> Option<Set> {
         let (leaf, origin) = branch.leaf(self.report)?;
-        let path = branch.path.clone();
+        let path: Arc<str> = branch.path.as_str().into();
         let set = |setting, items| Set { setting, origin: origin.clone(), path, items, config: None };
         match leaf {
             Leaf::Null => {

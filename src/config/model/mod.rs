@@ -7,6 +7,7 @@ mod circuit_breaker;
 pub(super) mod duration;
 pub(super) mod kind;
 mod limits;
+mod pipeline;
 mod retry;
 pub(super) mod serde;
 pub(super) mod table;
@@ -19,6 +20,8 @@ pub(super) use limits::{BULKHEAD, RATE_LIMITER, THREAD_POOL_BULKHEAD, TIME_LIMIT
 pub use limits::{
     BulkheadSettings, RateLimiterSettings, ThreadPoolBulkheadSettings, TimeLimiterSettings,
 };
+pub use pipeline::{ClassifierSettings, PipelineSettings};
+pub(super) use pipeline::{CLASSIFIER, PIPELINE};
 pub use retry::RetrySettings;
 pub(super) use retry::RETRY;
 

@@ -97,7 +97,22 @@ impl<'t> Branch<'t> {
 
     /// The keys of this level, in the order of the file. What is no level is reported.
     pub(in crate::config) fn open(&self, keys: Keys, report: &mut Report) -> Vec<Child<'t>> {
-        let mut level = Level { path: &self.path, keys, children: Vec::new(), index: HashMap::new() };
+        self.open_only(None, keys, report)
+    }
+
+    /// Those of `only`, in any spelling, and nothing said about others.
+    pub(in crate::config) fn open_ours(&self, only: &[&str], report: &mut Report) -> Vec<Child<'t>> {
+        self.open_only(Some(only), Keys::Relaxed, report)
+    }
+
+    fn open_only(
+        &self,
+        only: Option<&[&str]>,
+        keys: Keys,
+        report: &mut Report,
+    ) -> Vec<Child<'t>> {
+        let (children, index) = (Vec::new(), HashMap::new());
+        let mut level = Level { path: &self.path, keys, only, children, index };
         for part in &self.parts {
             if let Some(rest) = part.rest {
                 level.add(rest, part.clone(), report);
@@ -189,6 +204,7 @@ impl<'t> Branch<'t> {
 struct Level<'a, 't> {
     path: &'a str,
     keys: Keys,
+    only: Option<&'a [&'a str]>,
     children: Vec<Child<'t>>,
     index: HashMap<String, usize>,
 }
@@ -223,6 +239,12 @@ impl<'t> Level<'_, 't> {
         mut part: Part<'t>,
         report: &mut Report,
     ) -> Option<(String, bool)> {
+        if let Some(only) = self.only {
+            let first = split(key).map(|(segment, _)| fold(&segment.text));
+            if !first.is_ok_and(|first| only.contains(&first.as_str())) {
+                return None;
+            }
+        }
         let (segment, rest) = match split(key) {
             Ok(split) => split,
             Err(wrong) => {
