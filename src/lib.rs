@@ -80,6 +80,7 @@ mod ends;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod keyed;
 mod near;
 mod outcome;
 pub mod patterns;

@@ -22,7 +22,6 @@ struct Shared {
     steps: Live<Steps>,
 }
 
-#[allow(dead_code)] // until the registry uses it
 impl LiveSteps {
     pub(crate) fn new(steps: Steps) -> Self {
         let shared = Shared { version: AtomicU64::new(0), steps: Live::new(steps) };
