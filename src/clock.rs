@@ -4,7 +4,6 @@
 use std::time::{Duration, SystemTime};
 
 /// The wall clock now.
-#[cfg(feature = "http")]
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }

@@ -132,7 +132,7 @@ impl Client {
         &self,
         ready: reqwest::Client,
         mut request: Request,
-        overrides: Overrides,
+        mut overrides: Overrides,
     ) -> ResponseFuture {
         // The attempts get what is left of it, so it must not start anew with each.
         let timeout = request.timeout_mut().take();
@@ -141,7 +141,8 @@ impl Client {
             Some(_) => timeout,
         };
         let deadline = Deadline::earlier(overrides.deadline, timeout.map(Deadline::after));
-        let replay = |replay| CallReplay(RequestReplay(replay));
+        let url_template = overrides.url_template.take();
+        let replay = |replay| CallReplay { replay: RequestReplay(replay), url_template };
         let fitted = self.protection.pipeline.fitted(CallEnds::of(&request), replay);
         let mut service = fitted.layer(ready);
         let _entered = deadline.map(Deadline::enter);

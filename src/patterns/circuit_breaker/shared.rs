@@ -293,7 +293,7 @@ impl Shared {
     }
 
     fn refusal(&self, reason: Reason, retry_after: Option<Duration>) -> Rejected {
-        Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
+        Rejected::new_with(self.name.clone(), reason, retry_after)
     }
 
     /// What the user's function makes of a verdict. May panic; no lock is held.

@@ -74,7 +74,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
-        if self.observers.any() {
+        if self.observers.any_for_rare() {
             self.observers.tell_now(&self.name, EventKind::Retry(event()));
         }
     }
