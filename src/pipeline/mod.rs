@@ -89,6 +89,7 @@ use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
+use crate::telemetry::meters::Out;
 use crate::telemetry::{Event, Events, Observer};
 use live::Current;
 pub(crate) use live::LiveSteps;
@@ -176,6 +177,11 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// Attaches an observer to the steps that are the pipeline's own.
     pub(crate) fn attach(&self, observer: &Arc<dyn Observer>) {
         self.steps.get().attach(observer);
+    }
+
+    /// What the meters of the steps say that are the pipeline's own.
+    pub(crate) fn read(&self, out: &mut Out<'_>) {
+        self.steps.get().read(out);
     }
 
     /// Puts this pipeline in the place of the one that `service` was made by.
