@@ -82,6 +82,7 @@ mod ends;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod keyed;
 mod near;
 mod outcome;
 pub mod patterns;

@@ -75,10 +75,7 @@ impl Rejected {
     #[inline]
     pub(crate) fn new_with(name: Arc<str>, reason: Reason, retry_after: Option<Duration>) -> Self {
         let rejected = Self { name, reason, retry_after, after_attempt: false };
-        if trace::is_wanted() {
-            trace::rejected(&rejected);
-        }
-        rejected
+        if trace::is_wanted() { trace::rejected(rejected) } else { rejected }
     }
 
     /// The same, of a call that had an attempt made before.

@@ -83,15 +83,12 @@ impl<S: Service<A>, A, D> Phase<S, A, D> {
     #[inline]
     fn behind<Req, R: Replay<Req, Attempt = A>>(
         gate: Gate,
-        mut attempt: A,
+        attempt: A,
         (trace, replay): (&mut Trace, &R),
         call: impl FnOnce(A) -> Oneshot<S, A>,
     ) -> Self {
         match gate {
-            Gate::Open => {
-                let _attempt = trace.launch(replay, &mut attempt);
-                Self::Calling { call: call(attempt) }
-            }
+            Gate::Open => Self::Calling { call: trace.launch(replay, attempt, call) },
             Gate::Limited(wait) => Self::Limited { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Queued(wait) => Self::Queued { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
@@ -106,10 +103,35 @@ where
     N: Discard<S::Response>,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
+    pub(super) fn new(ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
+        let trace = Trace::begin(&pipeline.steps.name);
+        if trace.is_none() {
+            return Self::begin(ready, request, pipeline, cost, trace);
+        }
+        Self::begin_traced(ready, request, pipeline, cost, trace)
+    }
+
+    #[cold]
+    fn begin_traced(
+        ready: S,
+        request: Req,
+        pipeline: Settled<C, N, R>,
+        cost: u32,
+        trace: Trace,
+    ) -> Self {
+        let _call = trace.enter_call();
+        Self::begin(ready, request, pipeline, cost, trace)
+    }
+
+    #[inline]
+    fn begin(
+        mut ready: S,
+        request: Req,
+        pipeline: Settled<C, N, R>,
+        cost: u32,
+        mut trace: Trace,
+    ) -> Self {
         let steps = &*pipeline.steps;
-        let mut trace = Trace::begin(&steps.name);
-        let in_call = trace.enter_call();
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
         let deadline = Deadline::earlier(own, Deadline::current());
@@ -132,7 +154,7 @@ where
         let traced = (&mut trace, &pipeline.replay);
         let call = move |attempt| Oneshot::calling(ready.call(attempt));
         let phase = Phase::behind::<Req, R>(gate, attempt, traced, call);
-        drop((inner, entered, in_call));
+        drop((inner, entered));
 
         Self {
             phase,
@@ -159,34 +181,52 @@ where
 {
     type Output = Result<N::Out, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.trace.is_none() { self.advance(cx) } else { self.advance_traced(cx) }
+    }
+}
+
+impl<S, Req, C, N, R> ResponseFuture<S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    S::Error: FromRejected,
+    C: Classify<Result<S::Response, S::Error>>,
+    N: Ends<S::Response, Held> + Discard<S::Response>,
+{
+    #[cold]
+    fn advance_traced(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Out, S::Error>> {
+        let _call = self.trace.enter_call();
+        self.advance(cx)
+    }
+
+    fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<N::Out, S::Error>> {
         let mut this = self.project();
         // Whoever polls need not be whoever called: behind a buffer it is another task that calls.
         *this.deadline = Deadline::earlier(*this.deadline, Deadline::current());
         let deadline = *this.deadline;
         let _entered = deadline.map(Deadline::enter);
-        let _call = this.trace.enter_call();
         loop {
             // Announced to the attempt alone: neither to the user's functions that judge it nor to the
             // next attempt.
             let limit = this.permits.limit.map(Deadline::enter);
 
             let result = match this.phase.as_mut().project() {
-                PhaseProj::Calling { call } => {
-                    let attempt = this.trace.enter_attempt();
-                    match call.poll(cx) {
-                        Poll::Ready(result) => {
-                            // The call goes before its places do.
-                            this.phase.set(Phase::Shut { rejected: None });
-                            drop(attempt);
-                            result
-                        }
-                        Poll::Pending => match this.poll_end(deadline, cx) {
-                            Some(rejected) => Err(S::Error::from_rejected(rejected)),
-                            None => return Poll::Pending,
-                        },
+                PhaseProj::Calling { call } => match this.trace.in_attempt(|| call.poll(cx)) {
+                    Poll::Ready(result) => {
+                        // The call goes before its places do.
+                        this.phase.set(Phase::Shut { rejected: None });
+                        result
                     }
-                }
+                    Poll::Pending => match this.poll_end(deadline, cx) {
+                        Some(rejected) => Err(S::Error::from_rejected(rejected)),
+                        None => return Poll::Pending,
+                    },
+                },
                 _ => match this.poll_gate(deadline, cx) {
                     Waited::Over => continue,
                     Waited::Shut(rejected) => Err(S::Error::from_rejected(rejected)),

@@ -80,6 +80,7 @@ macro_rules! each_store {
 
 mod change;
 mod error;
+mod groups;
 mod pipelines;
 mod race;
 mod settings;
@@ -98,6 +99,7 @@ pub use view::View;
 
 pub use crate::telemetry::InstanceKind;
 
+use self::groups::Groups;
 use self::pipelines::Compositions;
 use self::store::Store;
 use crate::patterns::Instance;
@@ -129,6 +131,7 @@ struct Inner {
     rate_limiters: Store<RateLimiter>,
     time_limiters: Store<TimeLimiter>,
     pipelines: Compositions,
+    groups: Groups,
     observers: Observers,
     tags: Lock<Tags>,
 }
@@ -153,6 +156,7 @@ impl Registry {
                 rate_limiters: store(InstanceKind::RateLimiter),
                 time_limiters: store(InstanceKind::TimeLimiter),
                 pipelines: Compositions::new(),
+                groups: Groups::new(),
                 observers: Observers::default(),
                 tags: Lock::new(Tags::new()),
             }),
@@ -238,6 +242,7 @@ impl Registry {
         let id = self.inner.observers.add_once(observer);
         // Who makes an instance at this moment finds the observer already, or is found here.
         each_store!(self.inner, store => store.observe(&self.inner.observers));
+        self.inner.groups.observe(&self.inner.observers);
         id
     }
 
@@ -245,6 +250,7 @@ impl Registry {
     pub fn unobserve(&self, id: ObserverId) {
         self.inner.observers.remove(id);
         each_store!(self.inner, store => store.unobserve(id));
+        self.inner.groups.unobserve(id);
     }
 }
 

@@ -3,6 +3,7 @@
 mod facade;
 mod hostile;
 mod instances;
+mod keyed;
 mod otel;
 mod registry;
 mod serve;

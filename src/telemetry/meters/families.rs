@@ -57,6 +57,16 @@ impl Families {
         family.or_insert_with(|| Family { meter, series: BTreeMap::new() }).add(labels, reading);
     }
 
+    /// All of these, or those of one meter, are added to what is here.
+    pub(super) fn take_in(&mut self, others: Self, only: Option<&'static Meter>) {
+        let wanted = |meter: &Meter| only.is_none_or(|only| std::ptr::eq(only, meter));
+        for family in others.0.into_values().filter(|family| wanted(family.meter)) {
+            for (labels, reading) in family.series {
+                self.add(family.meter, labels, reading);
+            }
+        }
+    }
+
     /// All that only grows of these is added to what is here; gauges are of the moment, and gone.
     pub(super) fn keep(&mut self, gone: &Self) {
         for family in gone.iter() {

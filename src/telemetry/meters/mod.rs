@@ -35,6 +35,7 @@
 //! the highest counts.
 
 mod families;
+mod group;
 mod list;
 mod read;
 mod recorder;
@@ -42,7 +43,8 @@ mod registry;
 mod timing;
 mod watch;
 
-pub use families::{Families, Family, Labels, Reading};
+pub use families::{Families, Family, Labels, Out, Reading};
+pub(crate) use group::Kept;
 pub use list::{METERS, Meter, MeterKind};
 pub use read::Metered;
 pub use timing::{BUCKETS, Timing};

@@ -17,8 +17,13 @@ pub trait Metered: Instance {
     #[doc(hidden)]
     fn recorder() -> Option<Recorder>;
 
+    /// What the instance counts by itself.
     #[doc(hidden)]
-    fn read(&self, recorder: Option<&Recorder>, out: &mut Out<'_>);
+    fn read(&self, out: &mut Out<'_>);
+
+    /// What its recorder has counted.
+    #[doc(hidden)]
+    fn read_recorded(_: &Recorder, _: &mut Out<'_>) {}
 
     #[doc(hidden)]
     fn describe(&self, tags: &Tags, snapshot: &mut Snapshot);
@@ -29,11 +34,13 @@ impl Metered for CircuitBreaker {
         Some(Recorder::timing())
     }
 
-    fn read(&self, recorder: Option<&Recorder>, out: &mut Out<'_>) {
-        for (kind, timing) in ENDS.iter().zip(recorder.and_then(Recorder::timings).iter().flatten())
-        {
+    fn read_recorded(recorder: &Recorder, out: &mut Out<'_>) {
+        for (kind, timing) in ENDS.iter().zip(recorder.timings().iter().flatten()) {
             out.timer(&meters::BREAKER_CALLS, &[kind], *timing);
         }
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
         let not_permitted = self.counters().not_permitted;
         out.counter(&meters::BREAKER_NOT_PERMITTED, &["not_permitted"], not_permitted);
         let state = self.state();
@@ -61,7 +68,12 @@ impl Metered for Bulkhead {
         Some(Recorder::counting())
     }
 
-    fn read(&self, recorder: Option<&Recorder>, out: &mut Out<'_>) {
+    fn read_recorded(recorder: &Recorder, out: &mut Out<'_>) {
+        out.counter(&meters::BULKHEAD_CALLS, &["permitted"], recorder.good());
+        out.counter(&meters::BULKHEAD_CALLS, &["rejected"], recorder.bad());
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
         let now = self.metrics();
         match now.queue_capacity {
             // One with a bounded queue is what Resilience4j calls a thread pool bulkhead.
@@ -80,10 +92,6 @@ impl Metered for Bulkhead {
                 out.gauge(&meters::BULKHEAD_MAX, &[], now.max_concurrent_calls);
             }
         }
-        if let Some(recorder) = recorder {
-            out.counter(&meters::BULKHEAD_CALLS, &["permitted"], recorder.good());
-            out.counter(&meters::BULKHEAD_CALLS, &["rejected"], recorder.bad());
-        }
     }
 
     fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
@@ -96,15 +104,16 @@ impl Metered for RateLimiter {
         Some(Recorder::counting())
     }
 
-    fn read(&self, recorder: Option<&Recorder>, out: &mut Out<'_>) {
+    fn read_recorded(recorder: &Recorder, out: &mut Out<'_>) {
+        out.counter(&meters::LIMITER_CALLS, &["successful"], recorder.good());
+        out.counter(&meters::LIMITER_CALLS, &["failed"], recorder.bad());
+        out.counter(&meters::LIMITER_DRAINED, &[], recorder.drained());
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
         let now = self.metrics();
         out.gauge(&meters::LIMITER_AVAILABLE, &[], now.available_permissions as f64);
         out.gauge(&meters::LIMITER_WAITING, &[], now.waiting as f64);
-        if let Some(recorder) = recorder {
-            out.counter(&meters::LIMITER_CALLS, &["successful"], recorder.good());
-            out.counter(&meters::LIMITER_CALLS, &["failed"], recorder.bad());
-            out.counter(&meters::LIMITER_DRAINED, &[], recorder.drained());
-        }
     }
 
     fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
@@ -117,7 +126,7 @@ impl Metered for Retry {
         None
     }
 
-    fn read(&self, _: Option<&Recorder>, out: &mut Out<'_>) {
+    fn read(&self, out: &mut Out<'_>) {
         let now = self.metrics();
         for (kind, calls) in [
             ("successful_without_retry", now.successful_without_retry),
@@ -145,7 +154,7 @@ impl Metered for TimeLimiter {
         None
     }
 
-    fn read(&self, _: Option<&Recorder>, out: &mut Out<'_>) {
+    fn read(&self, out: &mut Out<'_>) {
         let now = self.metrics();
         out.counter(&meters::TIME_LIMITER_CALLS, &["successful"], now.success);
         out.counter(&meters::TIME_LIMITER_CALLS, &["failed"], now.error);

@@ -14,6 +14,7 @@ pub(super) struct Followed {
     /// The registry for as long as anyone else holds it.
     pub(super) found: Arc<dyn Fn() -> Option<Registry> + Send + Sync>,
     subscriptions: [ObserverId; 6],
+    groups: ObserverId,
 }
 
 impl Followed {
@@ -26,6 +27,7 @@ impl Followed {
         registry.thread_pool_bulkheads().unsubscribe(pools);
         registry.rate_limiters().unsubscribe(limiters);
         registry.time_limiters().unsubscribe(time_limiters);
+        registry.off_keyed(self.groups);
     }
 }
 
@@ -69,11 +71,18 @@ impl Meters {
             follow(self, &registry.rate_limiters()),
             follow(self, &registry.time_limiters()),
         ];
+        let weak = Arc::downgrade(self.shared());
+        let groups = registry.on_keyed(move |group| {
+            if let Some(meters) = weak.upgrade().map(Self::with) {
+                meters.watch_group(group);
+            }
+        });
+        registry.keyed().iter().for_each(|group| self.watch_group(group));
         let (address, found) = (registry.address(), Arc::new(registry.weak()));
-        self.shared().add_registry(Followed { address, found, subscriptions });
+        self.shared().add_registry(Followed { address, found, subscriptions, groups });
     }
 
-    /// Brings the tags up to date.
+    /// Brings the tags up to date, of whose changes nobody is told.
     pub(super) fn retag(&self, registry: &Registry) {
         retag(self, &registry.circuit_breakers());
         retag(self, &registry.retries());

@@ -60,7 +60,7 @@ impl Default for Lock<List> {
 }
 
 /// What an exporter wants to be told by an instance itself, at once.
-type Exporter = dyn Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + Send + Sync;
+pub(super) type Exporter = dyn Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + Send + Sync;
 
 /// Which exporter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,17 +97,19 @@ impl Meters {
             recorder: H::recorder().map(Arc::new),
             attached: Lock::new(Some(Vec::new())),
         });
+        self.add(instance.address(), source);
+    }
+
+    pub(super) fn add(&self, address: usize, source: Arc<dyn Source>) {
         let exporters = {
             let mut list = self.shared.list.lock();
-            match list.sources.entry(instance.address()) {
+            match list.sources.entry(address) {
                 Entry::Occupied(_) => return,
                 Entry::Vacant(place) => place.insert(source.clone()),
             };
             list.exporters.clone()
         };
-        if let Some(recorder) = source.recorder.clone() {
-            source.attach(None, recorder);
-        }
+        source.open();
         for (id, exporter) in exporters {
             source.offer(id, &*exporter);
         }
@@ -236,6 +238,10 @@ impl Meters {
 }
 
 impl Shared {
+    pub(super) fn watches(&self, address: usize) -> bool {
+        self.list.lock().sources.contains_key(&address)
+    }
+
     pub(super) fn follows(&self, address: usize) -> bool {
         self.list.lock().registries.iter().any(|followed| followed.address == address)
     }
@@ -281,9 +287,11 @@ impl fmt::Debug for Meters {
     }
 }
 
-/// An instance of any pattern.
-trait Source: Send + Sync {
+/// Whatever has meters.
+pub(super) trait Source: Send + Sync {
     fn is_alive(&self) -> bool;
+    /// Begins to listen.
+    fn open(&self);
     /// Says `false` if the instance is gone.
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool;
     fn describe(&self, snapshot: &mut Snapshot);
@@ -336,11 +344,20 @@ impl<H: Metered> Source for One<H> {
         (self.instance)().is_some()
     }
 
+    fn open(&self) {
+        if let Some(recorder) = self.recorder.clone() {
+            self.attach(None, recorder);
+        }
+    }
+
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
         let Some(instance) = (self.instance)() else { return false };
         let tags = self.tags();
         let mut out = Out { families, only, name: Some(&self.name), tags: &tags };
-        instance.read(self.recorder.as_deref(), &mut out);
+        instance.read(&mut out);
+        if let Some(recorder) = &self.recorder {
+            H::read_recorded(recorder, &mut out);
+        }
         true
     }
 

@@ -18,7 +18,7 @@ mod imp {
     /// Is there a subscriber that may want lines?
     #[inline]
     pub(crate) fn is_wanted() -> bool {
-        LevelFilter::current() > LevelFilter::OFF
+        LevelFilter::current() != LevelFilter::OFF
     }
 
     /// A line for an event that is worth one. Refusals and timeouts have theirs from [`rejected`].
@@ -116,9 +116,14 @@ mod imp {
         }
     }
 
-    /// A line for a refusal or a timeout.
+    /// A line for a refusal or a timeout. Given back, so that one without a line stays where it is made.
     #[cold]
-    pub(crate) fn rejected(rejected: &Rejected) {
+    pub(crate) fn rejected(rejected: Rejected) -> Rejected {
+        line(&rejected);
+        rejected
+    }
+
+    fn line(rejected: &Rejected) {
         macro_rules! line {
             ($level:ident) => {
                 $level!(
@@ -159,5 +164,7 @@ mod imp {
     pub(crate) const fn note(_: &str, _: &EventKind) {}
 
     #[inline]
-    pub(crate) const fn rejected(_: &Rejected) {}
+    pub(crate) const fn rejected(rejected: Rejected) -> Rejected {
+        rejected
+    }
 }

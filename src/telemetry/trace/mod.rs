@@ -38,9 +38,6 @@ struct Active {
     spans: Spans,
 }
 
-/// The span of a call or of an attempt while it is polled. Boxed, so that a call without spans keeps a word alone.
-pub(crate) struct Entered(#[allow(dead_code)] Option<Box<EnteredSpan>>);
-
 impl Trace {
     /// A call begins.
     #[inline]
@@ -57,35 +54,38 @@ impl Trace {
         Self((!unused).then(|| active(spans.unwrap_or_default())))
     }
 
-    /// Work for the call begins that ends when the guard is dropped.
+    /// Is there nothing to trace?
     #[inline]
-    pub(crate) fn enter_call(&self) -> Entered {
+    pub(crate) const fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Within the span of the call until the guard is dropped.
+    pub(crate) fn enter_call(&self) -> Option<EnteredSpan> {
+        self.0.as_ref()?.spans.enter_call()
+    }
+
+    /// Works on the attempt under way, within its span.
+    #[inline]
+    pub(crate) fn in_attempt<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.0 {
-            Some(active) => active.enter_call(),
-            None => Entered(None),
+            Some(active) => active.in_attempt(work),
+            None => work(),
         }
     }
 
-    /// The same for the attempt under way.
+    /// Begins an attempt, within a span of its own.
     #[inline]
-    pub(crate) fn enter_attempt(&self) -> Entered {
-        match &self.0 {
-            Some(active) => active.enter_attempt(),
-            None => Entered(None),
-        }
-    }
-
-    /// An attempt goes out, within the call's span.
-    #[inline]
-    pub(crate) fn launch<Req, R: Replay<Req>>(
+    pub(crate) fn launch<Req, R: Replay<Req>, T>(
         &mut self,
         replay: &R,
-        attempt: &mut R::Attempt,
-    ) -> Entered {
-        match &mut self.0 {
-            Some(active) => active.launch(replay, attempt),
-            None => Entered(None),
+        mut attempt: R::Attempt,
+        begin: impl FnOnce(R::Attempt) -> T,
+    ) -> T {
+        if let Some(active) = &mut self.0 {
+            active.prepare(replay, &mut attempt);
         }
+        self.in_attempt(|| begin(attempt))
     }
 
     /// An attempt's outcome is known. `response` is asked for only if somebody wants to know.
@@ -133,32 +133,25 @@ impl Trace {
 
 impl Active {
     #[cold]
-    fn enter_call(&self) -> Entered {
-        Entered(self.spans.enter_call().map(Box::new))
+    fn in_attempt<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _entered = self.spans.enter_attempt();
+        work()
     }
 
+    /// Opens the attempt's span, and has the attempt say where in the trace it is.
     #[cold]
-    fn enter_attempt(&self) -> Entered {
-        Entered(self.spans.enter_attempt().map(Box::new))
-    }
-
-    #[cold]
-    fn launch<Req, R: Replay<Req>>(&mut self, replay: &R, attempt: &mut R::Attempt) -> Entered {
+    fn prepare<Req, R: Replay<Req>>(&mut self, replay: &R, attempt: &mut R::Attempt) {
         let before = self.attempts;
         self.attempts = before.saturating_add(1);
         self.spans.open_attempt(before, || replay.describe(attempt));
-        let entered = self.enter_attempt();
-        if let Some(context) = &self.context {
-            let own = context.of_attempt();
-            if let Some(sent) = replay.inject(attempt, &own) {
-                self.spans.sent(&sent);
-            }
+        let Some(context) = &self.context else { return };
+        // OpenTelemetry may have the attempt's own place once the span is entered.
+        let context = self.in_attempt(|| context.of_attempt());
+        if let Some(sent) = replay.inject(attempt, &context) {
+            self.spans.sent(&sent);
         }
-        entered
     }
-}
 
-impl Active {
     #[cold]
     fn end_attempt(&mut self, verdict: &Verdict, response: impl FnOnce() -> Option<ResponseInfo>) {
         self.spans.end_attempt(verdict, response);

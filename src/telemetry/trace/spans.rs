@@ -8,7 +8,7 @@ mod imp {
 
     use tracing::field::{Empty, display};
     use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-    pub(in super::super) use tracing::span::EnteredSpan;
+    pub(crate) use tracing::span::EnteredSpan;
     use tracing::{Level, Span, info_span, span_enabled};
 
     use super::super::words::{self, End, ErrorType};
@@ -227,7 +227,7 @@ mod imp {
     use crate::outcome::{Cause, Verdict};
 
     /// There is none.
-    pub(in super::super) enum EnteredSpan {}
+    pub(crate) enum EnteredSpan {}
 
     #[derive(Default)]
     pub(in super::super) struct Spans;
