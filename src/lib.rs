@@ -82,10 +82,13 @@ mod ends;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod keyed;
+mod near;
 mod outcome;
 pub mod patterns;
 pub mod pipeline;
 mod random;
+pub mod registry;
 mod replay;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
@@ -123,6 +126,7 @@ pub use patterns::time_limiter::{
 };
 pub use pipeline::{Pipeline, PipelineBuilder, PipelineService, Step};
 pub use random::Random;
+pub use registry::Registry;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;
 

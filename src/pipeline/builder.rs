@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Pipeline;
+use super::live::{Current, LiveSteps};
 use super::steps::{IntoStep, Step, Steps};
 use crate::ends::AtResponse;
 use crate::error::ErrorLayer;
@@ -40,15 +41,7 @@ pub struct PipelineBuilder<
 impl PipelineBuilder {
     pub(super) const fn new(name: Arc<str>) -> Self {
         Self {
-            steps: Steps {
-                name,
-                deadline: None,
-                retry: None,
-                circuit_breaker: None,
-                rate_limiter: None,
-                time_limiter: None,
-                bulkhead: None,
-            },
+            steps: Steps::new(name),
             given: Vec::new(),
             error: None,
             classifier: ResultClassifier,
@@ -199,36 +192,25 @@ impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
     /// [`ConfigError`]: the first setting out of range, a step given twice, or two steps whose times
     /// contradict each other.
     pub fn build(mut self) -> Result<Pipeline<C, N, R, K, L>, ConfigError> {
-        if let Some(error) = self.error {
+        if let Some(error) = self.error.take() {
             return Err(error);
         }
         self.fit_preset();
-        let Steps { deadline, time_limiter, bulkhead, .. } = &self.steps;
-        if let Some(limiter) = time_limiter {
-            if !limiter.config().cancel_running_future() {
-                let expected = "true in a pipeline; stand a detached `TimeLimiterLayer` between two pipelines, or \
-                                between single layers";
-                let key = "time_limiter.cancel_running_future";
-                return Err(ConfigError::new(key, false, expected));
-            }
-            let timeout = limiter.config().timeout();
-            if let Some(deadline) = deadline.filter(|deadline| *deadline < timeout) {
-                return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));
-            }
-            let wait = bulkhead.as_ref().map(|bulkhead| bulkhead.config().max_wait());
-            // One without a limit of its own ends with the attempt.
-            if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
-                return Err(not_beyond("bulkhead.max_wait", wait, "time_limiter.timeout", timeout));
-            }
-        }
-        Ok(Pipeline {
-            steps: Arc::new(self.steps),
-            classifier: self.classifier,
-            ends: self.ends,
-            replay: self.replay,
-            cost: self.cost,
-            bottom: self.bottom,
-        })
+        self.steps.terms().check()?;
+        let bare = Steps::new(self.steps.name.clone());
+        let mut steps = std::mem::replace(&mut self.steps, bare);
+        steps.note_common();
+        Ok(self.finish(Current::fixed(Arc::new(steps))))
+    }
+
+    /// A pipeline with the steps of this source, whichever they are when a call is made, instead of the builder's own.
+    pub(crate) fn build_live(self, source: LiveSteps) -> Pipeline<C, N, R, K, L> {
+        self.finish(Current::live(source))
+    }
+
+    fn finish(self, steps: Current) -> Pipeline<C, N, R, K, L> {
+        let Self { classifier, ends, replay, cost, bottom, .. } = self;
+        Pipeline { steps, classifier, ends, replay, cost, bottom }
     }
 
     /// A preset's attempt leaves room for two more within the whole call of a user.
@@ -267,9 +249,4 @@ impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
         self.given.clear();
         self
     }
-}
-
-fn not_beyond(key: &'static str, value: Duration, other: &str, limit: Duration) -> ConfigError {
-    let value = format_args!("{value:?}");
-    ConfigError::new(key, value, format_args!("at most {limit:?}, as `{other}` is"))
 }

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
+use super::Held;
 use super::attempt::{Gate, Moment, Permits};
-use super::{Held, Pipeline};
+use super::steps::Steps;
 use crate::deadline::{Deadline, later};
 use crate::ends::{Discard, Ends};
 use crate::error::{FromRejected, Rejected};
@@ -19,6 +21,14 @@ use crate::patterns::oneshot::Oneshot;
 use crate::patterns::retry::{Attempts, Next, Pause};
 use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
+
+/// What one call has of its pipeline, whatever becomes of that.
+pub(super) struct Settled<C, N, R> {
+    pub(super) steps: Arc<Steps>,
+    pub(super) classifier: C,
+    pub(super) ends: N,
+    pub(super) replay: R,
+}
 
 pin_project! {
     #[project = ResponseFutureProj]
@@ -43,7 +53,7 @@ pin_project! {
         kit: Option<R::Kit>,
         // Clones of it are made ready after a wait; nothing if there can be none.
         service: Option<S>,
-        pipeline: Pipeline<C, N, R>,
+        pipeline: Settled<C, N, R>,
         // What each attempt pays at the rate limiter.
         cost: u32,
     }
@@ -85,7 +95,7 @@ where
     N: Discard<S::Response>,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Pipeline<C, N, R>, cost: u32) -> Self {
+    pub(super) fn new(mut ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
         let steps = &*pipeline.steps;
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
@@ -158,7 +168,7 @@ where
             };
             drop(limit);
 
-            let Pipeline { steps, classifier, ends, replay, .. } = &*this.pipeline;
+            let Settled { steps, classifier, ends, replay } = &*this.pipeline;
             let verdict = judge(classifier, &result);
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
             let (pending, time_limit) = if over {

@@ -58,6 +58,7 @@ mod builder;
 mod flat;
 pub mod future;
 mod held;
+mod live;
 #[cfg(feature = "http")]
 mod preset;
 mod service;
@@ -89,7 +90,11 @@ use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
 use crate::telemetry::{Event, Observer};
-use steps::Steps;
+use live::Current;
+pub(crate) use live::LiveSteps;
+pub(crate) use steps::Steps;
+#[allow(unused_imports)]
+pub(crate) use steps::Terms;
 
 /// Several patterns around one call, in the order that is sound.
 ///
@@ -105,7 +110,7 @@ pub struct Pipeline<
     K = OnePermission,
     L = ErrorLayer,
 > {
-    steps: Arc<Steps>,
+    steps: Current,
     classifier: C,
     ends: N,
     replay: R,
@@ -124,37 +129,68 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// The name, which is also the name of every step that was not given one.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.steps.name
+        self.steps.name()
     }
 
     /// The retry, if there is one.
     #[must_use]
-    pub fn retry(&self) -> Option<&Retry> {
-        self.steps.retry.as_ref()
+    pub fn retry(&self) -> Option<Retry> {
+        self.steps.get().retry.clone()
     }
 
     /// The circuit breaker, if there is one.
     #[must_use]
-    pub fn circuit_breaker(&self) -> Option<&CircuitBreaker> {
-        self.steps.circuit_breaker.as_ref()
+    pub fn circuit_breaker(&self) -> Option<CircuitBreaker> {
+        self.steps.get().circuit_breaker.clone()
     }
 
     /// The rate limiter, if there is one.
     #[must_use]
-    pub fn rate_limiter(&self) -> Option<&RateLimiter> {
-        self.steps.rate_limiter.as_ref()
+    pub fn rate_limiter(&self) -> Option<RateLimiter> {
+        self.steps.get().rate_limiter.clone()
     }
 
     /// The time limiter, if there is one.
     #[must_use]
-    pub fn time_limiter(&self) -> Option<&TimeLimiter> {
-        self.steps.time_limiter.as_ref()
+    pub fn time_limiter(&self) -> Option<TimeLimiter> {
+        self.steps.get().time_limiter.clone()
     }
 
     /// The bulkhead, if there is one.
     #[must_use]
-    pub fn bulkhead(&self) -> Option<&Bulkhead> {
-        self.steps.bulkhead.as_ref()
+    pub fn bulkhead(&self) -> Option<Bulkhead> {
+        self.steps.get().bulkhead.clone()
+    }
+
+    /// Does anyone else hold it: a clone, or a call whose body has not ended yet? Or a step, unless it was shared when the pipeline
+    /// was made?
+    pub(crate) fn is_shared(&self) -> bool {
+        self.steps.is_shared() || self.steps.get().is_held()
+    }
+
+    /// Is there no state that would be lost with it: no circuit breaker that keeps calls off, or tries them?
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.steps.get().is_at_rest()
+    }
+
+    /// Attaches an observer to the steps that are the pipeline's own.
+    pub(crate) fn attach(&self, observer: &Arc<dyn Observer>) {
+        self.steps.get().attach(observer);
+    }
+
+    /// Puts this pipeline in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut PipelineService<S, C, N, R, K>)
+    where
+        C: Clone,
+        N: Clone,
+        R: Clone,
+        K: Clone,
+    {
+        let Self { steps, classifier, ends, replay, cost, .. } = self;
+        let (steps, classifier, ends) = (steps.clone(), classifier.clone(), ends.clone());
+        let (replay, cost, bottom) = (replay.clone(), cost.clone(), ErrorLayer);
+        service.refit(Pipeline { steps, classifier, ends, replay, cost, bottom });
     }
 
     /// The same steps with other ends and another replay.
@@ -198,7 +234,7 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
             move |event: &Event<'_>| observer.on_event(event)
         };
         let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
-            &*self.steps;
+            &*self.steps.get();
         retry.iter().for_each(|step| step.observe(share()));
         circuit_breaker.iter().for_each(|step| step.observe(share()));
         rate_limiter.iter().for_each(|step| step.observe(share()));

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tower_service::Service;
 
-use super::future::ResponseFuture;
+use super::future::{ResponseFuture, Settled};
 use super::{Held, Pipeline};
 use crate::ends::{AtResponse, Discard, Ends};
 use crate::error::FromRejected;
@@ -28,6 +28,12 @@ pub struct PipelineService<
 impl<S, C, N, R, K> PipelineService<S, C, N, R, K> {
     pub(super) const fn new(inner: S, pipeline: Pipeline<C, N, R, K>) -> Self {
         Self { inner, pipeline }
+    }
+
+    /// Puts another pipeline in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, pipeline: Pipeline<C, N, R, K>) {
+        self.pipeline = pipeline;
     }
 
     /// The pipeline.
@@ -59,9 +65,10 @@ where
     fn call(&mut self, request: Req) -> Self::Future {
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        let Pipeline { steps, classifier, ends, replay, cost, bottom } = self.pipeline.clone();
+        let Pipeline { steps, classifier, ends, replay, cost, .. } = &mut self.pipeline;
+        let steps = steps.renewed().clone();
         let cost = if steps.rate_limiter.is_some() { cost.cost(&request) } else { 0 };
-        let pipeline = Pipeline { steps, classifier, ends, replay, cost: OnePermission, bottom };
-        ResponseFuture::new(ready, request, pipeline, cost)
+        let (classifier, ends, replay) = (classifier.clone(), ends.clone(), replay.clone());
+        ResponseFuture::new(ready, request, Settled { steps, classifier, ends, replay }, cost)
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::patterns::Instance;
 use crate::patterns::bulkhead::{Bulkhead, BulkheadConfig, BulkheadConfigBuilder};
 use crate::patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder,
@@ -11,18 +12,135 @@ use crate::patterns::circuit_breaker::{
 use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterConfigBuilder};
 use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
-use crate::settings::ConfigError;
+use crate::settings::{self, ConfigError};
+use crate::telemetry::Observer;
 
 /// The steps of a finished pipeline.
 #[derive(Clone, Debug)]
-pub(super) struct Steps {
-    pub(super) name: Arc<str>,
-    pub(super) deadline: Option<Duration>,
-    pub(super) retry: Option<Retry>,
-    pub(super) circuit_breaker: Option<CircuitBreaker>,
-    pub(super) rate_limiter: Option<RateLimiter>,
-    pub(super) time_limiter: Option<TimeLimiter>,
-    pub(super) bulkhead: Option<Bulkhead>,
+pub(crate) struct Steps {
+    pub(crate) name: Arc<str>,
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) circuit_breaker: Option<CircuitBreaker>,
+    pub(crate) rate_limiter: Option<RateLimiter>,
+    pub(crate) time_limiter: Option<TimeLimiter>,
+    pub(crate) bulkhead: Option<Bulkhead>,
+    /// Steps that others held too when the pipeline was made, so that nothing follows from it.
+    common: Vec<Step>,
+}
+
+impl Steps {
+    /// No step at all.
+    pub(crate) const fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            deadline: None,
+            retry: None,
+            circuit_breaker: None,
+            rate_limiter: None,
+            time_limiter: None,
+            bulkhead: None,
+            common: Vec::new(),
+        }
+    }
+
+    /// Notes which steps others hold: from now on only the rest tells whether the pipeline is in use.
+    pub(super) fn note_common(&mut self) {
+        self.common.clear();
+        self.common = self.held();
+    }
+
+    /// Does anyone else hold a step that was the pipeline's own?
+    pub(super) fn is_held(&self) -> bool {
+        !self.held().is_empty()
+    }
+
+    /// Steps that somebody else holds and that are not known for it.
+    fn held(&self) -> Vec<Step> {
+        fn held<H: Instance>(step: &Option<H>) -> Option<Step> {
+            step.as_ref().filter(|step| step.is_shared()).map(|_| H::STEP)
+        }
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        let all = [
+            held(retry),
+            held(circuit_breaker),
+            held(rate_limiter),
+            held(time_limiter),
+            held(bulkhead),
+        ];
+        all.into_iter().flatten().filter(|step| !self.common.contains(step)).collect()
+    }
+
+    /// Attaches an observer to the steps that are the pipeline's own.
+    pub(super) fn attach(&self, observer: &Arc<dyn Observer>) {
+        fn attach<H: Instance>(steps: &Steps, step: Option<&H>, observer: &Arc<dyn Observer>) {
+            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
+                step.attach(observer.clone());
+            }
+        }
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        attach(self, retry.as_ref(), observer);
+        attach(self, circuit_breaker.as_ref(), observer);
+        attach(self, rate_limiter.as_ref(), observer);
+        attach(self, time_limiter.as_ref(), observer);
+        attach(self, bulkhead.as_ref(), observer);
+    }
+
+    /// What of the settings, as they stand, has to fit together.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            deadline: self.deadline,
+            time_limiter: self.time_limiter.as_ref().map(TimeLimiter::config),
+            bulkhead: self.bulkhead.as_ref().map(Bulkhead::config),
+        }
+    }
+
+    /// Does every step let calls pass as ever?
+    pub(super) fn is_at_rest(&self) -> bool {
+        // Only a circuit breaker knows anything else.
+        self.circuit_breaker.as_ref().is_none_or(Instance::is_at_rest)
+    }
+}
+
+/// Settings of different steps that must not contradict each other: as they stand, or as they are about to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms {
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) time_limiter: Option<TimeLimiterConfig>,
+    pub(crate) bulkhead: Option<BulkheadConfig>,
+}
+
+impl Terms {
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the first setting that cannot stand beside another.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if let Some(deadline) = self.deadline {
+            settings::at_least("deadline", deadline, Duration::from_millis(1))?;
+        }
+        let Some(limiter) = self.time_limiter else { return Ok(()) };
+        if !limiter.cancel_running_future() {
+            let expected = "true in a pipeline; stand a detached `TimeLimiterLayer` between two pipelines, or \
+                            between single layers";
+            let key = "time_limiter.cancel_running_future";
+            return Err(ConfigError::new(key, false, expected));
+        }
+        let timeout = limiter.timeout();
+        if let Some(deadline) = self.deadline.filter(|deadline| *deadline < timeout) {
+            return Err(not_beyond("time_limiter.timeout", timeout, "deadline", deadline));
+        }
+        let wait = self.bulkhead.map(|bulkhead| bulkhead.max_wait());
+        // One without a limit of its own ends with the attempt.
+        if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
+            return Err(not_beyond("bulkhead.max_wait", wait, "time_limiter.timeout", timeout));
+        }
+        Ok(())
+    }
+}
+
+fn not_beyond(key: &'static str, value: Duration, other: &str, limit: Duration) -> ConfigError {
+    let value = format_args!("{value:?}");
+    ConfigError::new(key, value, format_args!("at most {limit:?}, as `{other}` is"))
 }
 
 /// A step of a pipeline, by name.

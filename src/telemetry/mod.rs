@@ -8,8 +8,8 @@ mod event;
 pub(crate) mod observer;
 
 pub use event::{
-    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, RateLimiterEvent, RetryEvent,
-    TimeLimiterEvent,
+    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, InstanceKind, KeyedEvent,
+    RateLimiterEvent, RegistryEvent, RetryEvent, TimeLimiterEvent,
 };
 pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};

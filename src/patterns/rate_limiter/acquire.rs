@@ -10,26 +10,26 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::RateLimiter;
-use super::core::{Ahead, Claim};
+use super::room::Promise;
 use super::semaphore::Turn;
 use super::shared::Shared;
 use crate::deadline::Deadline;
 use crate::error::Rejected;
 
-/// Permissions taken ahead of time: the guard that gives them back.
+/// Permissions taken ahead of time by whoever asked for just that: the guard that gives them back.
 #[derive(Debug)]
 struct Reserved {
     shared: Arc<Shared>,
     /// Taken once the permissions are there, and then there is nothing to give back.
-    claim: Option<Claim>,
+    promise: Option<Promise>,
     ready: Instant,
     /// Is it in the count of those who wait?
     counted: bool,
 }
 
 impl Reserved {
-    fn new(shared: &Arc<Shared>, claim: Claim, ready: Instant) -> Self {
-        Self { shared: shared.clone(), claim: Some(claim), ready, counted: false }
+    fn new(shared: &Arc<Shared>, promise: Promise, ready: Instant) -> Self {
+        Self { shared: shared.clone(), promise: Some(promise), ready, counted: false }
     }
 
     fn counted(mut self) -> Self {
@@ -44,7 +44,7 @@ impl Reserved {
         if Instant::now() < self.ready {
             ready!(poll_sleep(sleep, self.ready, cx));
         }
-        self.claim = None;
+        self.promise = None;
         Poll::Ready(())
     }
 }
@@ -54,23 +54,23 @@ impl Drop for Reserved {
         if self.counted {
             self.shared.count_out();
         }
-        if let Some(claim) = &self.claim
+        if let Some(promise) = &self.promise
             && Instant::now() < self.ready
         {
-            self.shared.refund(claim);
+            self.shared.refund(promise);
         }
     }
 }
 
-/// A place in the queue.
+/// A place in the line.
 #[derive(Debug)]
-struct Queued {
+struct Waiting {
     shared: Arc<Shared>,
     /// Taken once its turn has come, or will not come.
     id: Option<u64>,
 }
 
-impl Queued {
+impl Waiting {
     fn new(shared: &Arc<Shared>, id: u64) -> Self {
         shared.count_in();
         Self { shared: shared.clone(), id: Some(id) }
@@ -97,7 +97,7 @@ impl Queued {
     }
 }
 
-impl Drop for Queued {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.shared.count_out();
         if let Some(id) = self.id {
@@ -124,8 +124,7 @@ fn poll_sleep(
 #[derive(Debug)]
 enum State {
     Asking { limiter: RateLimiter, permits: u32 },
-    Reserved { reserved: Reserved, permits: u32 },
-    Queued { queued: Queued, permits: u32 },
+    Waiting { waiting: Waiting, permits: u32 },
     Done,
 }
 
@@ -148,14 +147,9 @@ impl Acquire {
     }
 
     #[cold]
-    pub(super) fn waiting(shared: &Arc<Shared>, ahead: Ahead, permits: u32) -> Self {
-        let state = match ahead {
-            Ahead::Reserved(claim, ready) => {
-                State::Reserved { reserved: Reserved::new(shared, claim, ready).counted(), permits }
-            }
-            Ahead::Queued(id) => State::Queued { queued: Queued::new(shared, id), permits },
-        };
-        Self { state, sleep: None }
+    pub(super) fn waiting(shared: &Arc<Shared>, id: u64, permits: u32) -> Self {
+        let waiting = Waiting::new(shared, id);
+        Self { state: State::Waiting { waiting, permits }, sleep: None }
     }
 }
 
@@ -176,14 +170,9 @@ impl Future for Acquire {
                         Err(rejected) => Err(rejected),
                     }
                 }
-                State::Reserved { reserved, permits } => {
-                    ready!(reserved.poll(this.sleep.as_mut(), cx));
-                    reserved.shared.granted(Instant::now(), *permits);
-                    Ok(())
-                }
-                State::Queued { queued, permits } => {
-                    let settled = ready!(queued.poll(this.sleep.as_mut(), cx));
-                    let (shared, now) = (&queued.shared, Instant::now());
+                State::Waiting { waiting, permits } => {
+                    let settled = ready!(waiting.poll(this.sleep.as_mut(), cx));
+                    let (shared, now) = (&waiting.shared, Instant::now());
                     match settled {
                         Ok(()) => {
                             shared.granted(now, *permits);
@@ -216,13 +205,8 @@ impl Reservation {
         Self { reserved: None }
     }
 
-    pub(super) fn ahead(shared: &Arc<Shared>, ahead: Ahead) -> Self {
-        match ahead {
-            Ahead::Reserved(claim, ready) => {
-                Self { reserved: Some(Reserved::new(shared, claim, ready)) }
-            }
-            Ahead::Queued(_) => unreachable!("a reservation never queues"),
-        }
+    pub(super) fn ahead(shared: &Arc<Shared>, promise: Promise, ready: Instant) -> Self {
+        Self { reserved: Some(Reserved::new(shared, promise, ready)) }
     }
 
     /// How long it still is until the permissions may be used; zero once they may.

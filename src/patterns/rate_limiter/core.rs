@@ -47,6 +47,9 @@ pub(super) enum Ahead {
     Queued(u64),
 }
 
+/// Debt is taken over to another core for so many periods at most.
+const MOST_PERIODS: u32 = 64;
+
 impl Core {
     pub(super) fn new(config: &RateLimiterConfig, now: Instant) -> Self {
         let &RateLimiterConfig {
@@ -117,7 +120,46 @@ impl Core {
         }
     }
 
+    // ## Coming after another core
+
+    /// Begins no better than the one before stood, which had so many permissions, or so much debt.
+    pub(super) fn settle_up(&mut self, now: Instant, had: i64, limit: u32) {
+        let fresh = self.limiter().available(now);
+        let spent = fresh.saturating_sub(had.max(0));
+        if let Ok(spent) = u32::try_from(spent) {
+            self.ask(now, spent, Patience::None);
+        }
+        // In parts that every algorithm can promise. Who owes more than so many periods has been forgiven the rest.
+        let mut debt = had.saturating_neg();
+        for _ in 0..MOST_PERIODS {
+            let Ok(part @ 1..) = u32::try_from(debt.min(limit.into())) else { return };
+            self.ask(now, part, Patience::Timeout(None));
+            debt -= i64::from(part);
+        }
+    }
+
+    /// Its wakers, if it has a queue.
+    pub(super) fn into_wakers(self) -> impl Iterator<Item = Waker> {
+        let wakers = match self {
+            Self::Semaphore(queue) => queue.wakers,
+            _ => BTreeMap::new(),
+        };
+        wakers.into_values()
+    }
+
     // ## The queue, if there is one
+
+    pub(super) const fn has_queue(&self) -> bool {
+        matches!(self, Self::Semaphore(_))
+    }
+
+    /// How somebody in the queue stands.
+    pub(super) fn look(&mut self, now: Instant, id: u64) -> Turn {
+        match self {
+            Self::Semaphore(queue) => queue.core.poll(now, id),
+            _ => Turn::Refused(None),
+        }
+    }
 
     /// How somebody in the queue stands, and a waker that is not needed any more. `waker` is for when
     /// its turn comes.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::acquire::{Acquire, Reservation};
 use super::config::{RateLimiterConfig, check_limit};
 use super::shared::{Metrics, Shared};
-use super::state::{Answer, Patience};
+use super::state::Answer;
 use crate::deadline::Deadline;
 use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Classify, ResultClassifier, Verdict, judge};
@@ -53,7 +53,8 @@ impl RateLimiter {
 
     /// Replaces the settings while calls run and wait; see [the table](super#updates).
     pub fn update(&self, config: RateLimiterConfig) {
-        self.shared.update(config);
+        let done = self.shared.change(|_| Ok(config));
+        debug_assert!(done.is_ok(), "settings that exist are valid");
     }
 
     // ## Calls
@@ -139,12 +140,11 @@ impl RateLimiter {
             self.shared.granted(now, permits);
             return Ok(());
         }
-        match self.shared.ask(now, permits, Patience::None) {
-            Answer::Granted => {
+        match self.shared.ask(now, permits) {
+            Answer::Granted | Answer::Wait(()) => {
                 self.shared.granted(now, permits);
                 Ok(())
             }
-            Answer::Wait(_) => unreachable!("no patience, no wait"),
             Answer::Refused(wait) => Err(self.shared.refused(now, permits, wait)),
         }
     }
@@ -188,18 +188,15 @@ impl RateLimiter {
     /// [`Deadline`].
     pub fn reserve(&self, permits: u32) -> Result<Reservation, Rejected> {
         let now = Instant::now();
-        let patience = match self.shared.config.load().algorithm {
-            super::RateLimiterAlgorithm::Semaphore => Patience::None,
-            _ => patience(Deadline::current()),
-        };
-        match self.shared.ask(now, permits, patience) {
+        let deadline = Deadline::current().map(Deadline::instant);
+        match self.shared.reserve(now, permits, deadline) {
             Answer::Granted => {
                 self.shared.granted(now, permits);
                 Ok(Reservation::now())
             }
-            Answer::Wait(ahead) => {
+            Answer::Wait((promise, ready)) => {
                 self.shared.granted(now, permits);
-                Ok(Reservation::ahead(&self.shared, ahead))
+                Ok(Reservation::ahead(&self.shared, promise, ready))
             }
             Answer::Refused(wait) => Err(self.shared.refused(now, permits, wait)),
         }
@@ -228,12 +225,12 @@ impl RateLimiter {
         now: Instant,
         deadline: Option<Deadline>,
     ) -> Result<Option<Acquire>, Rejected> {
-        match self.shared.ask(now, permits, patience(deadline)) {
+        match self.shared.wait(now, permits, deadline.map(Deadline::instant)) {
             Answer::Granted => {
                 self.shared.granted(now, permits);
                 Ok(None)
             }
-            Answer::Wait(ahead) => Ok(Some(Acquire::waiting(&self.shared, ahead, permits))),
+            Answer::Wait(id) => Ok(Some(Acquire::waiting(&self.shared, id, permits))),
             Answer::Refused(wait) => Err(self.shared.refused(now, permits, wait)),
         }
     }
@@ -272,8 +269,8 @@ impl RateLimiter {
 
     /// From the next cycle on there are so many permissions. Waits are reckoned by it at once.
     ///
-    /// The current cycle keeps what it has. Who holds a reservation keeps it; who stands in a queue
-    /// and cannot have its turn in time any more is refused at once. A token bucket keeps what is in it
+    /// The current cycle keeps what it has. Who holds a reservation keeps it, and who waits for permissions of its own moves up
+    /// if there are more; who stands in a queue and cannot have its turn in time any more is refused at once. A token bucket keeps what is in it
     /// and is filled at the new rate from now on; its burst stays. A sliding window heeds the new limit
     /// at once.
     ///
@@ -282,17 +279,15 @@ impl RateLimiter {
     /// [`ConfigError`] for 0, and for more than 1 000 000 with a sliding window; then nothing is
     /// changed.
     pub fn change_limit_for_period(&self, permits: u32) -> Result<(), ConfigError> {
-        check_limit(self.shared.config.load().algorithm, permits)?;
-        self.shared.set_limit(permits);
-        Ok(())
+        self.shared.change(|config| {
+            check_limit(config.algorithm, permits)?;
+            Ok(RateLimiterConfig { limit_for_period: permits, ..config.clone() })
+        })
     }
 
     /// Later calls wait at most so long. Whoever waits already is not touched.
     pub fn change_timeout(&self, timeout: Duration) {
-        self.shared.set_timeout(timeout);
+        let done = self.shared.change(|config| Ok(RateLimiterConfig { timeout, ..config.clone() }));
+        debug_assert!(done.is_ok(), "every timeout is valid");
     }
-}
-
-fn patience(deadline: Option<Deadline>) -> Patience {
-    Patience::Timeout(deadline.map(Deadline::instant))
 }

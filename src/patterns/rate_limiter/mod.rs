@@ -97,6 +97,7 @@ pub(crate) mod cycles;
 pub mod future;
 mod handle;
 mod layer;
+mod room;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod semaphore;
 mod service;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::config::RateLimiterConfig;
-use super::core::{Ahead, Claim, Core};
+use super::room::{Promise, Room};
 use super::semaphore::Turn;
-use super::state::{Answer, Patience};
+use super::state::Answer;
 use crate::error::{Reason, Rejected};
 use crate::outcome::Verdict;
-use crate::settings::Live;
+use crate::settings::{ConfigError, Live};
 use crate::sync::Lock;
 use crate::telemetry::{EventKind, Observer, ObserverId, Observers, RateLimiterEvent};
 
@@ -25,7 +25,7 @@ pub(in crate::patterns) struct Shared {
     drains: AtomicBool,
     pub(super) observers: Observers,
     waiting: AtomicUsize,
-    core: Lock<Core>,
+    room: Lock<Room>,
 }
 
 /// A rate limiter at one moment.
@@ -45,45 +45,66 @@ pub struct Metrics {
 
 impl Shared {
     pub(super) fn new(name: Arc<str>, config: RateLimiterConfig) -> Arc<Self> {
-        let core = Core::new(&config, Instant::now());
+        let config = Arc::new(config);
+        let room = Room::new(config.clone(), Instant::now());
         Arc::new(Self {
             name,
             drains: AtomicBool::new(config.drain_on.is_some()),
             config: Live::new(config),
             observers: Observers::default(),
             waiting: AtomicUsize::new(0),
-            core: Lock::new(core),
+            room: Lock::new(room),
         })
     }
 
     /// Takes permissions if they are plainly there; if not, `ask` has the answer. Nothing is told yet.
     #[inline]
     pub(super) fn take(&self, now: Instant, permits: u32) -> bool {
-        self.core.lock().take(now, permits)
+        self.room.lock().take(now, permits)
     }
 
-    /// Asks for permissions. Nothing is told yet.
-    pub(super) fn ask(&self, now: Instant, permits: u32, patience: Patience) -> Answer<Ahead> {
-        self.apply(|core| core.ask(now, permits, patience))
+    /// Asks for permissions that are there. Nothing is told yet.
+    pub(super) fn ask(&self, now: Instant, permits: u32) -> Answer<()> {
+        self.apply(|room| room.ask(now, permits))
     }
 
-    pub(super) fn refund(&self, claim: &Claim) {
-        self.apply(|core| core.refund(Instant::now(), claim));
+    /// Asks for permissions, or for a place in the line. Nothing is told yet.
+    pub(super) fn wait(
+        &self,
+        now: Instant,
+        permits: u32,
+        deadline: Option<Instant>,
+    ) -> Answer<u64> {
+        self.apply(|room| room.wait(now, permits, deadline))
     }
 
-    /// Asks how somebody in the queue stands; `waker` is for when that changes.
+    /// Asks for permissions that may lie in the future. Nothing is told yet.
+    pub(super) fn reserve(
+        &self,
+        now: Instant,
+        permits: u32,
+        deadline: Option<Instant>,
+    ) -> Answer<(Promise, Instant)> {
+        self.apply(|room| room.reserve(now, permits, deadline))
+    }
+
+    pub(super) fn refund(&self, promise: &Promise) {
+        self.apply(|room| room.refund(Instant::now(), promise));
+    }
+
+    /// Asks how somebody in the line stands; `waker` is for when that changes.
     pub(super) fn turn(&self, id: u64, waker: Waker) -> Turn {
-        let (turn, _old) = self.apply(|core| core.turn(Instant::now(), id, waker));
+        let (turn, _old) = self.apply(|room| room.turn(Instant::now(), id, waker));
         turn
     }
 
     pub(super) fn leave(&self, id: u64) {
-        let _old = self.apply(|core| core.leave(Instant::now(), id));
+        let _old = self.apply(|room| room.leave(Instant::now(), id));
     }
 
     pub(super) fn drain(&self) -> u32 {
         let now = Instant::now();
-        let permits = self.apply(|core| core.limiter().drain(now));
+        let permits = self.apply(|room| room.limiter().drain(now));
         self.tell(now, || RateLimiterEvent::Drained { permits });
         permits
     }
@@ -111,25 +132,27 @@ impl Shared {
         self.observers.remove(id);
     }
 
-    pub(super) fn update(&self, config: RateLimiterConfig) {
-        self.set_limit(config.limit_for_period);
-        self.set_timeout(config.timeout);
+    /// Goes on with other settings, made out of those that stand, and wakes whoever has to look again.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&RateLimiterConfig) -> Result<RateLimiterConfig, ConfigError>,
+    ) -> Result<(), ConfigError> {
+        let mut room = self.room.lock();
+        let config = Arc::new(change(room.config())?);
         self.drains.store(config.drain_on.is_some(), Ordering::Relaxed);
-        self.config.set(config);
-    }
-
-    pub(super) fn set_limit(&self, limit: u32) {
-        self.apply(|core| core.limiter().set_limit(Instant::now(), limit));
-    }
-
-    pub(super) fn set_timeout(&self, timeout: Duration) {
-        self.apply(|core| core.limiter().set_timeout(timeout));
+        let woken = room.update(Instant::now(), config.clone());
+        let old = self.config.set(config);
+        drop(room);
+        woken.into_iter().for_each(Waker::wake);
+        // They may end with this, and with them a user's function: no lock is held.
+        drop(old);
+        Ok(())
     }
 
     pub(super) fn metrics(&self) -> Metrics {
         let waiting = self.waiting.load(Ordering::Relaxed);
-        self.apply(|core| {
-            let (now, limiter) = (Instant::now(), core.limiter());
+        self.apply(|room| {
+            let (now, limiter) = (Instant::now(), room.limiter());
             Metrics {
                 available_permissions: limiter.available(now),
                 waiting,
@@ -139,12 +162,12 @@ impl Shared {
         })
     }
 
-    /// Uses the core, and wakes outside the lock whoever gained by it.
-    fn apply<R>(&self, change: impl FnOnce(&mut Core) -> R) -> R {
-        let mut core = self.core.lock();
-        let result = change(&mut core);
-        let woken = core.woken();
-        drop(core);
+    /// Uses the room, and wakes outside the lock whoever gained by it.
+    fn apply<R>(&self, change: impl FnOnce(&mut Room) -> R) -> R {
+        let mut room = self.room.lock();
+        let result = change(&mut room);
+        let woken = room.woken();
+        drop(room);
         woken.into_iter().for_each(Waker::wake);
         result
     }
