@@ -1,6 +1,6 @@
 //! What an instance gets from shared configs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::document::{Named, Section};
@@ -74,6 +74,7 @@ impl Shared<'_> {
     /// Resolves a config and all that it stands on. Step by step, for a chain may be long.
     fn finish(&mut self, place: usize) {
         let mut chain = vec![place];
+        let mut seen = HashSet::from([place]);
         let mut base = None;
         while let Some(&last) = chain.last() {
             if let Some(done) = &self.done[last] {
@@ -83,7 +84,8 @@ impl Shared<'_> {
             }
             let named = &self.configs[last];
             let Some(next) = self.base_of(&named.record) else { break };
-            if let Some(start) = chain.iter().position(|place| *place == next) {
+            if !seen.insert(next) {
+                let start = chain.iter().position(|place| *place == next).unwrap_or(0);
                 self.cycle(&chain[start..], last);
                 break;
             }
