@@ -283,25 +283,43 @@ proptest! {
     }
 }
 
-/// Two threads that look at moments a nanosecond apart, again and again, after a very long sleep.
-#[test]
-fn timers_catch_up_also_when_two_look_by_turns() {
+/// Opens again and again by its timers alone, each wait a millisecond long.
+fn flapping(start: Instant) -> Core {
     let config = CircuitBreakerConfig::builder()
         .initial_state(State::Open)
         .max_wait_in_half_open(MS)
         .automatic_transition_from_open_to_half_open(true)
         .build()
         .unwrap();
+    Core::new(config.into(), Slices::FromStart, start)
+}
+
+fn look(core: &mut Core, now: Instant) {
+    core.tick(now, &mut Outbox::open());
+    if let Some(wanted) = core.wanted() {
+        core.set_wait(wanted.generation, MS);
+    }
+}
+
+#[test]
+fn after_a_very_long_sleep_so_many_timers_fire_and_no_more() {
     let start = Instant::now();
-    let mut core = Core::new(config.into(), Slices::FromStart, start);
-    let mut out = Outbox::open();
+    let mut core = flapping(start);
+    let later = start + Duration::from_secs(365 * 24 * 3600);
+    (0..500).for_each(|_| look(&mut core, later));
+    assert_eq!(core.counters().transitions, u64::from(MOST_TIMERS));
+    assert_eq!(core.due(), Some(later + MS));
+}
+
+/// Two threads that look at moments a nanosecond apart, again and again, after a very long sleep.
+#[test]
+fn timers_catch_up_also_when_two_look_by_turns() {
+    let start = Instant::now();
+    let mut core = flapping(start);
     let later = start + Duration::from_secs(365 * 24 * 3600);
     for _ in 0..500 {
         for now in [later, later + Duration::from_nanos(1)] {
-            core.tick(now, &mut out);
-            if let Some(wanted) = core.wanted() {
-                core.set_wait(wanted.generation, MS);
-            }
+            look(&mut core, now);
         }
     }
     assert!(core.due().unwrap() > later, "still catching up after {:?}", core.counters());

@@ -177,6 +177,17 @@ proptest! {
     }
 }
 
+/// Before that moment one look at the clock is enough.
+#[test]
+fn a_slice_ends_where_the_next_one_begins() {
+    let start = Instant::now();
+    let ms = Duration::from_millis;
+    let mut window = TimeWindow::new(3, Slices::Grid(ms(1300)), start);
+    assert_eq!(window.head_ends, start + ms(700));
+    window.totals(start + ms(1800));
+    assert_eq!(window.head_ends, start + ms(2700));
+}
+
 /// More calls than 32 bits can count: as many as there is room for, and no panic.
 #[test]
 fn a_time_window_that_is_full_to_the_brim_takes_no_more() {

@@ -53,10 +53,14 @@ fn a_new_limit_counts_for_waits_at_once_and_for_refills_later() {
 
 #[test]
 fn a_lowered_limit_takes_nothing_from_the_current_cycle() {
-    let (mut cycles, start) = cycles(5, 10, 0);
-    cycles.set_limit(start, 2);
-    assert_eq!(cycles.available(start), 5);
-    assert_eq!(cycles.available(start + ns(10)), 2);
+    for cycle in 0..3 {
+        let (mut cycles, start) = cycles(5, 10, 0);
+        let begins = start + ns(cycle * 10);
+        assert_eq!(cycles.available(begins), 5);
+        cycles.set_limit(begins, 2);
+        assert_eq!(cycles.available(begins + ns(9)), 5);
+        assert_eq!(cycles.available(begins + ns(10)), 2);
+    }
 }
 
 #[test]
