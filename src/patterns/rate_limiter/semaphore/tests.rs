@@ -104,6 +104,16 @@ fn a_lowered_limit_keeps_the_current_cycle_and_refuses_the_hopeless() {
 }
 
 #[test]
+fn what_the_current_cycle_still_has_may_be_more_than_the_lowered_limit() {
+    let (mut semaphore, start) = semaphore(4, 10, 100);
+    assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
+    let ids = [4, 3].map(|permits| promised(semaphore.acquire(start, permits, ANY)));
+    semaphore.set_limit(start, 2);
+    assert_eq!(semaphore.poll(start, ids[0]), Turn::Refused(None));
+    assert_eq!(semaphore.poll(start, ids[1]), Turn::Granted);
+}
+
+#[test]
 fn a_turn_that_was_put_off_gets_a_later_alarm() {
     let (mut semaphore, start) = semaphore(2, 10, 100);
     assert_eq!(semaphore.acquire(start, 2, ANY), Answer::Granted);
