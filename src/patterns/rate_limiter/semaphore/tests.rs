@@ -54,6 +54,18 @@ fn a_turn_that_would_come_too_late_is_refused_at_once() {
 }
 
 #[test]
+fn the_wait_for_one_looks_at_what_is_left_and_at_the_queue() {
+    let (mut semaphore, start) = semaphore(2, 10, 100);
+    assert_eq!(semaphore.available(start + ns(10)), 2);
+    assert_eq!(semaphore.wait_for_one(start + ns(9)), ns(0), "a reading from before the cycle");
+    semaphore.drain(start + ns(10));
+    assert_eq!(semaphore.wait_for_one(start + ns(12)), ns(8));
+    assert_eq!(semaphore.acquire(start + ns(20), 1, ANY), Answer::Granted);
+    promised(semaphore.acquire(start + ns(20), 2, ANY));
+    assert_eq!(semaphore.wait_for_one(start + ns(20)), ns(20), "there is one, but not for it");
+}
+
+#[test]
 fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let (mut semaphore, start) = semaphore(1, 10, 1000);
     let until = |at| Patience::Timeout(Some(start + ns(at)));
