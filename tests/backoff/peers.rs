@@ -248,6 +248,7 @@ fn numbers_out_of_range_are_refused() {
         Backoff::geometric(zero, 2.0),
         Backoff::decorrelated(zero, ms(1)),
         Backoff::smooth(zero),
+        Backoff::uniform(zero, ms(1)),
         Backoff::fixed(zero).jitter_factor(1.0),
     ] {
         assert!(RetryConfig::builder().backoff(fine).build().is_ok());

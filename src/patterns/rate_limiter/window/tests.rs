@@ -60,6 +60,16 @@ fn a_new_limit_counts_at_once() {
 }
 
 #[test]
+fn a_clock_reading_from_before_a_hole_finds_it_there_as_others_do() {
+    let (mut window, start) = window(1, 10, 100);
+    assert_eq!(reserve(&mut window, start, 1), Some(0));
+    let claims = [1, 1].map(|permits| promised(window.reserve(start, permits, ANY)));
+    window.refund(start, &claims[0]);
+    assert_eq!(window.available(start + ns(10)), 1);
+    assert_eq!(window.reserve(start + ns(9), 1, Patience::None), Answer::Granted);
+}
+
+#[test]
 fn draining_fills_the_window_and_keeps_what_is_promised() {
     let (mut window, start) = window(3, 10, 100);
     assert_eq!(reserve(&mut window, start, 1), Some(0));
