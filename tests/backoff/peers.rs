@@ -74,6 +74,18 @@ fn bo8_pollys_smooth_jitter_to_the_digit() {
     }
 }
 
+/// By itself a wait begins where the one before it ends on average.
+#[test]
+fn a_smooth_wait_by_itself_begins_in_the_middle_of_the_one_before() {
+    let x = |t: f64| 2_f64.powf(t) * (4.0 * t).sqrt().tanh();
+    let die = Random::seeded(1).fraction();
+    for (attempt, from) in [(1, 0.0), (2, 0.5), (3, 1.5), (7, 5.5)] {
+        let expected = (x(f64::from(attempt) - 1.0 + die) - x(from)) / 1.4;
+        let wait = wait(&Backoff::smooth(ms(1000)), attempt);
+        assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{attempt}: {wait:?} {expected}");
+    }
+}
+
 #[test]
 fn bo8_pollys_smooth_jitter_that_overflows_is_the_cap() {
     for attempt in [100, 1024, 1025, 2000, u32::MAX] {

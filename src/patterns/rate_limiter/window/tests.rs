@@ -60,6 +60,45 @@ fn a_new_limit_counts_at_once() {
 }
 
 #[test]
+fn a_hole_that_nobody_has_used_is_room_in_the_spans_after_it() {
+    // Found early or late in the log.
+    for behind in [0, 2] {
+        let (mut window, start) = window(2, 10, 100);
+        for at in [0, 4] {
+            assert_eq!(reserve(&mut window, start + ns(at), 1), Some(0));
+        }
+        let at_10 = promised(window.reserve(start + ns(5), 1, ANY));
+        assert_eq!(reserve(&mut window, start + ns(5), 1), Some(9));
+        let more: Vec<_> =
+            (0..behind).map(|_| promised(window.reserve(start + ns(5), 1, ANY))).collect();
+        window.refund(start + ns(5), &at_10);
+        assert_eq!(window.available(start + ns(11)), -1 - behind);
+        more.iter().rev().for_each(|claim| window.refund(start + ns(11), claim));
+        assert_eq!(window.available(start + ns(14)), 1);
+        assert_eq!(reserve(&mut window, start + ns(14), 1), Some(0));
+        assert_eq!(reserve(&mut window, start + ns(14), 1), Some(10));
+    }
+}
+
+#[test]
+fn a_hole_for_two_is_one_for_each() {
+    let (mut window, start) = window(2, 10, 100);
+    assert_eq!(reserve(&mut window, start, 2), Some(0));
+    let two = promised(window.reserve(start, 2, ANY));
+    assert_eq!(reserve(&mut window, start, 1), Some(20));
+    window.refund(start, &two);
+    let waits = [1, 1, 1].map(|permits| reserve(&mut window, start, permits));
+    assert_eq!(waits, [10, 10, 20].map(Some));
+}
+
+#[test]
+fn what_is_used_at_one_moment_is_one_entry() {
+    let (mut window, start) = window(3, 10, 100);
+    (0..3).for_each(|_| assert_eq!(reserve(&mut window, start, 1), Some(0)));
+    assert_eq!(window.log.len(), 1);
+}
+
+#[test]
 fn a_clock_reading_from_before_a_hole_finds_it_there_as_others_do() {
     let (mut window, start) = window(1, 10, 100);
     assert_eq!(reserve(&mut window, start, 1), Some(0));
