@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use seawall::{Backoff, Random, RetryConfig};
 
-use crate::support::{assert_even, call, mean, ms, refused, rolled, wait, waits};
+use crate::support::{assert_even, call, context, mean, ms, refused, rolled, wait, waits};
 
 const ROLLS: usize = 20_000;
 
@@ -120,6 +120,18 @@ fn failsafes_jitter_by_a_span() {
 fn failsafes_jitter_by_a_factor() {
     let backoff = Backoff::geometric(ms(100), 2.0).jitter_factor(0.1);
     assert_even(&rolled(&backoff, 3, ROLLS), ms(360), ms(440));
+}
+
+#[test]
+fn failsafes_jitter_to_the_digit() {
+    let fixed = Backoff::fixed(ms(1000));
+    for backoff in [fixed.clone().jitter(ms(300)), fixed.jitter_factor(0.3)] {
+        for seed in 0..10 {
+            let expected = 1.0 + 0.3 * (1.0 - 2.0 * Random::seeded(seed).fraction());
+            let wait = backoff.wait(&context(1), &Random::seeded(seed)).unwrap();
+            assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{wait:?} {expected}");
+        }
+    }
 }
 
 #[test]
@@ -244,6 +256,28 @@ fn bo9_zero_stays_zero_with_any_type() {
             assert!(call(&backoff, &random, 50).iter().all(Duration::is_zero), "{backoff:?}");
             assert_eq!(wait(&backoff, u32::MAX), zero, "{backoff:?}");
         }
+    }
+}
+
+#[test]
+fn every_formula_can_be_printed_without_being_asked() {
+    let (one, two) = (ms(1), ms(2));
+    for (backoff, says) in [
+        (Backoff::fixed(one), "Fixed(1ms)"),
+        (Backoff::linear(one, two), "Linear { initial: 1ms, step: 2ms }"),
+        (Backoff::exponential(one, 1.5), "Exponential { initial: 1ms, multiplier: 1.5 }"),
+        (Backoff::geometric(one, 1.5), "Geometric { initial: 1ms, factor: 1.5 }"),
+        (Backoff::full_jitter(one, two), "FullJitter { base: 1ms }"),
+        (Backoff::equal_jitter(one, two), "EqualJitter { base: 1ms }"),
+        (Backoff::decorrelated(one, two), "Decorrelated { base: 1ms }"),
+        (Backoff::smooth(one), "Smooth { base: 1ms }"),
+        (Backoff::uniform(one, two), "Uniform { least: 1ms, most: 2ms }"),
+        (Backoff::iterate(one, |_| panic!("asked")), "Iterate { initial: 1ms, .. }"),
+        (Backoff::sequence(|| -> [Duration; 0] { panic!("asked") }), "Sequence"),
+        (Backoff::custom(|_| panic!("asked")), "Custom"),
+    ] {
+        let printed = format!("{backoff:?}");
+        assert!(printed.contains(&format!(" {says},")), "{printed}");
     }
 }
 
