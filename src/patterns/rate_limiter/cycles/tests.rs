@@ -112,6 +112,17 @@ fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
 }
 
 #[test]
+fn a_request_takes_the_rest_of_one_hole_and_a_part_of_the_next() {
+    let (mut cycles, start) = cycles(3, 10, 1000);
+    assert_eq!(cycles.drain(start), 3);
+    let [one, _, three, _] = [1, 2, 3, 1].map(|n| promised(cycles.reserve(start, n, ANY)));
+    cycles.refund(start, &one);
+    cycles.refund(start, &three);
+    let waits = [2, 2, 1].map(|permits| reserve(&mut cycles, start, permits));
+    assert_eq!(waits, [20, 20, 30]);
+}
+
+#[test]
 fn a_hole_is_gone_with_its_cycle() {
     let (mut cycles, start) = cycles(1, 10, 1000);
     let at_20 = promised(cycles.reserve(start, 3, ANY));
