@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::{Backoff, Random, RetryConfig};
+use seawall::{Backoff, Random, RetryConfig, Waits};
 
 use crate::support::{assert_even, call, context, mean, ms, refused, rolled, wait, waits};
 
@@ -74,15 +74,23 @@ fn bo8_pollys_smooth_jitter_to_the_digit() {
     }
 }
 
-/// By itself a wait begins where the one before it ends on average.
+/// By itself, or after another try was left out, a wait begins where the one before it ends on average.
 #[test]
 fn a_smooth_wait_by_itself_begins_in_the_middle_of_the_one_before() {
     let x = |t: f64| 2_f64.powf(t) * (4.0 * t).sqrt().tanh();
+    let backoff = Backoff::smooth(ms(1000));
+    let assert_from = |wait: Duration, attempt: u32, from: f64, die: f64| {
+        let expected = (x(f64::from(attempt) - 1.0 + die) - x(from)) / 1.4;
+        assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{attempt}: {wait:?} {expected}");
+    };
     let die = Random::seeded(1).fraction();
     for (attempt, from) in [(1, 0.0), (2, 0.5), (3, 1.5), (7, 5.5)] {
-        let expected = (x(f64::from(attempt) - 1.0 + die) - x(from)) / 1.4;
-        let wait = wait(&Backoff::smooth(ms(1000)), attempt);
-        assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{attempt}: {wait:?} {expected}");
+        assert_from(wait(&backoff, attempt), attempt, from, die);
+    }
+    let (mut waits, random, dice) = (Waits::default(), Random::seeded(3), Random::seeded(3));
+    for (attempt, from) in [(1, 0.0), (3, 1.5), (3, 1.5), (5, 3.5)] {
+        let wait = waits.next(&backoff, &context(attempt), &random).unwrap();
+        assert_from(wait, attempt, from, dice.fraction());
     }
 }
 

@@ -60,11 +60,11 @@ impl Holes {
             *first.get_mut() -= part;
             taken.push((*first.key(), part));
             left -= part;
+            self.total -= i64::from(part);
             if *first.get() == 0 {
                 first.remove();
             }
         }
-        self.total -= i64::from(slots - left);
         taken
     }
 
