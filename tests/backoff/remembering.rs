@@ -64,7 +64,7 @@ fn what_is_remembered_can_be_printed() {
         (Backoff::sequence(|| [ms(5)]), "Rest"),
     ] {
         let mut waits = Waits::default();
-        waits.next(&backoff, &context(1), &random);
+        let _ = waits.next(&backoff, &context(1), &random);
         let printed = format!("{waits:?}");
         assert!(printed.contains(says), "{printed}");
     }
