@@ -7,3 +7,4 @@ mod bounds;
 mod eviction;
 mod layers;
 mod many;
+mod reqwest;
