@@ -98,8 +98,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ink.dim("         ● answered   × failed at the host   · refused here, at once\n")
     );
 
-    for ((host, server), opened) in HOSTS.iter().zip(&servers).zip(opened) {
-        let breaker = if opened { "opened, and closed again" } else { "never opened" };
+    for (((host, server), url), opened) in HOSTS.iter().zip(&servers).zip(&urls).zip(opened) {
+        let breaker = match (opened, state(&hosts, url)) {
+            (false, _) => "never opened",
+            (true, State::Closed) => "opened, and closed again",
+            (true, _) => "opened",
+        };
         let requests = server.requests.load(Ordering::Relaxed);
         println!("{host:<10} breaker {breaker}; {requests} requests reached the host");
     }
