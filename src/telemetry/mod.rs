@@ -9,7 +9,7 @@ pub(crate) mod observer;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, InstanceKind, KeyedEvent,
-    RateLimiterEvent, RegistryEvent, RetryEvent, TimeLimiterEvent,
+    RateLimiterEvent, RegistryEvent, ReloadEvent, RetryEvent, TimeLimiterEvent,
 };
 pub use observer::{Observer, ObserverId};
 pub(crate) use observer::{Observers, Outbox};
