@@ -133,6 +133,12 @@ fn spec(plan: &PipelinePlan) -> PipelineSpec {
     if let Some(deadline) = plan.deadline {
         spec = spec.deadline(deadline);
     }
+    if let Some(protocol) = plan.protocol {
+        spec = spec.protocol(protocol);
+    }
+    if let Some(classifier) = &plan.classifier {
+        spec = spec.rules(classifier.rules.clone());
+    }
     type Setter = fn(PipelineSpec, Arc<str>) -> PipelineSpec;
     let steps: [(&Option<Arc<str>>, Setter); 6] = [
         (&plan.retry, PipelineSpec::retry),

@@ -30,7 +30,7 @@ pub use model::{
     PipelineSettings, RateLimiterSettings, RetrySettings, ThreadPoolBulkheadSettings,
     TimeLimiterSettings,
 };
-pub use pipelines::{ClassifierPlan, PipelinePlan, Protocol};
+pub use pipelines::{ClassifierPlan, PipelinePlan};
 pub use problem::{ConfigErrors, Problem};
 pub use schema::schema;
 pub use tree::Format;

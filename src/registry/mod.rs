@@ -92,7 +92,7 @@ use std::sync::Arc;
 
 pub use change::Change;
 pub use error::RegistryError;
-pub use pipelines::{PipelineSpec, Pipelines};
+pub use pipelines::{PipelineSpec, Pipelines, Protocol};
 pub use settings::Settings;
 pub use tags::Tags;
 pub use view::View;

@@ -2,6 +2,7 @@
 #![cfg(feature = "config")]
 
 mod apply;
+mod classifiers;
 mod environment;
 mod formats;
 mod real_world;
