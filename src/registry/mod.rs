@@ -92,7 +92,7 @@ use std::sync::Arc;
 
 pub use change::{Change, Subscriber};
 pub use error::RegistryError;
-pub use pipelines::{PipelineSpec, Pipelines};
+pub use pipelines::{PipelineSpec, Pipelines, Protocol};
 pub use settings::Settings;
 pub use tags::Tags;
 pub use view::View;
@@ -251,6 +251,14 @@ impl Registry {
         self.inner.observers.remove(id);
         each_store!(self.inner, store => store.unobserve(id));
         self.inner.groups.unobserve(id);
+    }
+}
+
+impl Registry {
+    /// Tells the registry's observers of something that concerns no instance.
+    #[cfg(feature = "config")]
+    pub(crate) fn tell(&self, name: &str, kind: crate::telemetry::EventKind) {
+        self.inner.observers.tell_if_any(name, kind);
     }
 }
 
