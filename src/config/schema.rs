@@ -37,7 +37,8 @@ pub fn schema() -> String {
         } else {
             for other in ["micrometer", "scheduled", "thread", "timer"] {
                 let nothing = "Has no effect here.";
-                sections.insert(other.to_owned(), json!({"type": "object", "description": nothing}));
+                sections
+                    .insert(other.to_owned(), json!({"type": "object", "description": nothing}));
             }
         }
         closed(sections)
