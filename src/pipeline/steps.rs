@@ -27,7 +27,7 @@ pub(crate) struct Steps {
     pub(crate) time_limiter: Option<TimeLimiter>,
     pub(crate) bulkhead: Option<Bulkhead>,
     /// Steps that others held too when the pipeline was made, so that nothing follows from it.
-    common: Vec<Step>,
+    pub(crate) common: Vec<Step>,
 }
 
 impl Steps {

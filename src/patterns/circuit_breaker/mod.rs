@@ -93,4 +93,4 @@ pub use handle::{CircuitBreaker, IllegalTransition};
 pub use layer::CircuitBreakerLayer;
 pub use permit::{Pending, Permit};
 pub use service::CircuitBreakerService;
-pub use view::{Counters, Metrics, State};
+pub use view::{Counters, Metrics, State, Transition, TransitionReason};

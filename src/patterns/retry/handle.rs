@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(super) config: Live<RetryConfig>,
     /// What the start of a call asks of the settings.
     begins: AtomicU8,
+    /// At hand for as long as it is not replaced.
+    first_budget: Option<RetryBudget>,
     pub(super) random: Random,
     pub(super) counts: Counts,
     /// Updates come one after the other.
@@ -42,9 +44,17 @@ pub(crate) struct Shared {
 const TIMED: u8 = 1;
 /// There is a budget.
 const BUDGETED: u8 = 2;
+/// It is not the one that the retry was made with.
+const REPLACED: u8 = 4;
 
-fn begins(config: &RetryConfig) -> u8 {
-    TIMED * u8::from(config.is_timed()) | BUDGETED * u8::from(config.budget.is_some())
+fn begins(config: &RetryConfig, first: Option<&RetryBudget>) -> u8 {
+    let is_first = match (&config.budget, first) {
+        (Some(budget), Some(first)) => budget.is(first),
+        _ => false,
+    };
+    TIMED * u8::from(config.is_timed())
+        | BUDGETED * u8::from(config.budget.is_some())
+        | REPLACED * u8::from(!is_first)
 }
 
 impl Shared {
@@ -53,10 +63,15 @@ impl Shared {
     pub(super) fn begin(&self) -> (Option<Instant>, Option<Share>) {
         let begins = self.begins.load(Ordering::Relaxed);
         let started = (begins & TIMED != 0).then(Instant::now);
-        let share = if begins & BUDGETED == 0 { None } else { self.share() };
+        let share = match begins & (BUDGETED | REPLACED) {
+            BUDGETED => self.first_budget.as_ref().map(RetryBudget::enter),
+            0 | REPLACED => None,
+            _ => self.share(),
+        };
         (started, share)
     }
 
+    #[cold]
     fn share(&self) -> Option<Share> {
         self.config.load().budget.as_ref().map(RetryBudget::enter)
     }
@@ -165,7 +180,8 @@ impl Retry {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                begins: AtomicU8::new(begins(&config)),
+                begins: AtomicU8::new(begins(&config, config.budget.as_ref())),
+                first_budget: config.budget.clone(),
                 config: Live::new(config),
                 random,
                 counts: Counts::default(),
@@ -195,9 +211,9 @@ impl Retry {
 
     /// Replaces the settings while calls run; see [the table](super#updates).
     pub fn update(&self, config: RetryConfig) {
-        let Shared { config: live, begins: word, updating, .. } = &*self.shared;
+        let Shared { config: live, begins: word, updating, first_budget, .. } = &*self.shared;
         let updating = updating.lock();
-        word.store(begins(&config), Ordering::Relaxed);
+        word.store(begins(&config, first_budget.as_ref()), Ordering::Relaxed);
         let old = live.set(config);
         drop(updating);
         // It may end with this, and with it a user's function: no lock is held.

@@ -121,6 +121,11 @@ impl RetryBudget {
         }
     }
 
+    /// Is it a clone of this one?
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Counts a call until its part is dropped.
     pub(crate) fn enter(&self) -> Share {
         self.inner.in_flight.fetch_add(CALL, Ordering::AcqRel);
@@ -155,7 +160,7 @@ pub(crate) struct Share {
 impl Share {
     /// Is it a part of this budget, or of a clone of it?
     pub(crate) fn is_of(&self, budget: &RetryBudget) -> bool {
-        Arc::ptr_eq(&self.budget.inner, &budget.inner)
+        self.budget.is(budget)
     }
 
     /// The call wants to try again because of `cause`. An earlier retry of the same call is over by now.
