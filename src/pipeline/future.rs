@@ -123,7 +123,8 @@ where
         Self::begin(ready, request, pipeline, cost, trace)
     }
 
-    #[inline]
+    // In both, so that the call that nobody traces is moved no more often than before.
+    #[inline(always)]
     fn begin(
         mut ready: S,
         request: Req,
@@ -204,6 +205,7 @@ where
         self.advance(cx)
     }
 
+    #[inline(always)]
     fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<N::Out, S::Error>> {
         let mut this = self.project();
         // Whoever polls need not be whoever called: behind a buffer it is another task that calls.
