@@ -197,8 +197,9 @@ fn reference(report: &mut Report, set: &Set, said: &str, names: &[Arc<str>]) -> 
     if let Some(name) = names.iter().find(|name| &***name == said) {
         return Some(name.clone());
     }
-    let known = || names.iter().map(|name| &**name).take(50);
-    let what = format!("there is no instance `{}`", super::problem::shown(said));
-    report.unknown(&set.origin, &set.path, &what, nearest(said, known()), known(), false);
+    let known = || names.iter().map(|name| &**name);
+    let what = format!("there is no `{}`", super::problem::shown(said));
+    let hint = if report.is_full() { None } else { nearest(said, known().take(500)) };
+    report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
     None
 }

@@ -254,6 +254,14 @@ impl Registry {
     }
 }
 
+impl Registry {
+    /// Tells the registry's observers of something that concerns no instance.
+    #[cfg(feature = "config")]
+    pub(crate) fn tell(&self, name: &str, kind: crate::telemetry::EventKind) {
+        self.inner.observers.tell_if_any(name, kind);
+    }
+}
+
 fn store<H: Instance>(kind: InstanceKind) -> Store<H> {
     Store::new(kind, H::Config::default())
 }

@@ -12,6 +12,7 @@ mod retry;
 pub(super) mod serde;
 pub(super) mod table;
 
+pub(super) use kind::write_span;
 pub use backoff::BackoffSettings;
 pub use budget::BudgetSettings;
 pub use circuit_breaker::CircuitBreakerSettings;

@@ -76,6 +76,17 @@ impl RetryConfig {
         self.max_attempts
     }
 
+    /// These settings, with the budget of `there` if that one has the same settings: what it has counted stays.
+    #[cfg(feature = "config")]
+    pub(crate) fn with_budget_of(there: &Self, mut new: Self) -> Self {
+        if let (Some(old), Some(budget)) = (&there.budget, &mut new.budget)
+            && format!("{old:?}") == format!("{budget:?}")
+        {
+            *budget = old.clone();
+        }
+        new
+    }
+
     /// Does anything look at the time since the call began?
     pub(super) const fn is_timed(&self) -> bool {
         self.max_duration.is_some()
