@@ -210,3 +210,27 @@ async fn all_numbers_are_finite() {
     shop.limiter.change_timeout(Duration::MAX);
     check(&json(&shop.meters), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_shows_what_came_of_the_last_reload() {
+    let path = std::env::temp_dir().join(format!("seawall-snapshot-{}.yml", std::process::id()));
+    let retry = |attempts: &str| {
+        let text = format!("resilience4j.retry.instances.orders.maxAttempts: {attempts}\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    let registry = Registry::new();
+    retry("3");
+    let every = Duration::from_secs(1);
+    let watch = seawall::config::Loader::new().watch(&path, &registry, every).unwrap();
+    retry("0");
+    tokio::time::sleep(3 * every).await;
+    let last = Snapshot::of(&registry).last_reload.unwrap();
+    assert_eq!((last.is_applied, last.errors), (false, 1), "{last:?}");
+    assert!(last.file.ends_with(".yml"));
+    retry("5");
+    tokio::time::sleep(3 * every).await;
+    let last = Snapshot::of(&registry).last_reload.unwrap();
+    assert_eq!((last.is_applied, last.updated, last.errors), (true, 1, 0), "{last:?}");
+    drop(watch);
+    let _ = std::fs::remove_file(path);
+}

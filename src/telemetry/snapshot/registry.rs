@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{KeyedCounters, KeyedGroupSnapshot, PipelineSnapshot, Snapshot};
+use super::write::unix_seconds;
+use super::{KeyedCounters, KeyedGroupSnapshot, PipelineSnapshot, ReloadSnapshot, Snapshot};
 use crate::keyed::KeyedGroup;
 use crate::patterns::Instance;
-use crate::registry::{Registry, View};
+use crate::registry::{LastReload, Registry, View};
+use crate::telemetry::ReloadEvent;
 use crate::telemetry::meters::Metered;
 
 impl Snapshot {
@@ -47,6 +49,8 @@ impl Snapshot {
         let names = registry.pipelines().names();
         self.pipelines.extend(names.iter().map(|name| pipeline(registry, name)));
         self.keyed_groups.extend(registry.keyed().iter().map(group));
+        self.last_reload =
+            registry.last_reload().map(|last| reload(&last)).or(self.last_reload.take());
     }
 }
 
@@ -78,6 +82,22 @@ fn namesakes(registry: &Registry, name: &str) -> BTreeMap<&'static str, String> 
     .into_iter()
     .flatten()
     .collect()
+}
+
+fn reload(last: &LastReload) -> ReloadSnapshot {
+    let (is_applied, created, updated, errors) = match last.event {
+        ReloadEvent::Applied { created, updated } => (true, created, updated, 0),
+        ReloadEvent::Refused { errors } => (false, 0, 0, errors),
+    };
+    let at_unix_seconds = unix_seconds(last.at);
+    ReloadSnapshot {
+        at_unix_seconds,
+        file: last.file.to_string(),
+        is_applied,
+        created,
+        updated,
+        errors,
+    }
 }
 
 fn group(group: &KeyedGroup) -> KeyedGroupSnapshot {

@@ -26,7 +26,7 @@ fn rate(percent: f32) -> Option<f32> {
 }
 
 /// Seconds from 1970 to a moment, by the clock on the wall as it stands now.
-fn unix_seconds(at: Instant) -> f64 {
+pub(super) fn unix_seconds(at: Instant) -> f64 {
     let (now, wall) = (Instant::now(), crate::clock::since_epoch().as_secs_f64());
     let ago = now.saturating_duration_since(at).as_secs_f64();
     wall - ago + at.saturating_duration_since(now).as_secs_f64()
