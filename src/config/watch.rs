@@ -13,7 +13,7 @@ use super::problem::ConfigErrors;
 use super::{Config, Format, Loader};
 use crate::registry::Registry;
 use crate::sync::Lock;
-use crate::telemetry::{EventKind, ReloadEvent};
+use crate::telemetry::ReloadEvent;
 
 /// A file of settings that is watched for as long as this lives.
 ///
@@ -154,7 +154,7 @@ impl Shared {
                 }
             }
         };
-        self.registry.tell(&name, EventKind::Reload(event));
+        self.registry.reloaded(&name, event);
     }
 }
 
