@@ -49,6 +49,14 @@ pub trait Instance: private::Sealed + Clone + fmt::Debug + Send + Sync + 'static
     fn is_at_rest(&self) -> bool {
         true
     }
+
+    /// Finds the instance again for as long as anyone else holds it.
+    #[doc(hidden)]
+    fn weak(&self) -> Box<dyn Fn() -> Option<Self> + Send + Sync>;
+
+    /// The same for all handles of one instance, and for no other instance while a [`weak`](Self::weak) of it is kept.
+    #[doc(hidden)]
+    fn address(&self) -> usize;
 }
 
 mod private {
@@ -90,6 +98,15 @@ macro_rules! instance {
 
                 fn is_shared(&self) -> bool {
                     Arc::strong_count(&self.shared) > 1
+                }
+
+                fn weak(&self) -> Box<dyn Fn() -> Option<Self> + Send + Sync> {
+                    let shared = Arc::downgrade(&self.shared);
+                    Box::new(move || Some(Self { shared: shared.upgrade()? }))
+                }
+
+                fn address(&self) -> usize {
+                    Arc::as_ptr(&self.shared).addr()
                 }
 
                 $(fn is_at_rest(&self) -> bool {

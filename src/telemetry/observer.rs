@@ -39,13 +39,13 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
 pub struct ObserverId(u64);
 
 impl ObserverId {
-    fn next() -> Self {
+    pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-type Listeners = Arc<[(ObserverId, Arc<dyn Observer>)]>;
+pub(crate) type Listeners = Arc<[(ObserverId, Arc<dyn Observer>)]>;
 
 /// The listeners of one instance.
 #[derive(Default)]
@@ -68,6 +68,27 @@ impl Observers {
         *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
         self.any.store(true, Ordering::Release);
         id
+    }
+
+    /// Adds an observer unless it is there already; then its id is that of the first time.
+    pub(crate) fn add_once(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let mut list = self.list.lock();
+        let old = list.as_deref().unwrap_or(&[]);
+        let same = |(_, known): &&(ObserverId, Arc<dyn Observer>)| {
+            std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(&observer))
+        };
+        if let Some((id, _)) = old.iter().find(same) {
+            return *id;
+        }
+        let id = ObserverId::next();
+        *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
+        self.any.store(true, Ordering::Release);
+        id
+    }
+
+    /// Who listens now.
+    pub(crate) fn list(&self) -> Listeners {
+        self.list.lock().clone().unwrap_or_default()
     }
 
     /// Takes an observer off. One that is being told something at this moment may still be told that.
@@ -94,11 +115,15 @@ impl Observers {
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
         trace::note(name, &kind);
+        self.pass_on(&Event::new(name, at, kind));
+    }
+
+    /// Tells an event that somebody else has told.
+    pub(crate) fn pass_on(&self, event: &Event<'_>) {
         let Some(listeners) = self.list.lock().clone() else { return };
-        let event = Event::new(name, at, kind);
         for (_, listener) in listeners.iter() {
             // The listener's panic is the listener's affair: the call goes on.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(&event)));
+            let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(event)));
         }
     }
 
@@ -106,6 +131,13 @@ impl Observers {
     #[cold]
     pub(crate) fn tell_now(&self, name: &str, kind: EventKind) {
         self.tell(name, Instant::now(), kind);
+    }
+
+    /// Tells an event of this moment if anybody listens.
+    pub(crate) fn tell_if_any(&self, name: &str, kind: EventKind) {
+        if self.any() {
+            self.tell_now(name, kind);
+        }
     }
 
     /// An outbox for a core to put its events into.

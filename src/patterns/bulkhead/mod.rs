@@ -63,6 +63,7 @@
 
 mod acquire;
 mod config;
+mod described;
 pub mod future;
 mod gate;
 mod handle;

@@ -71,6 +71,7 @@
 //! ```
 
 mod config;
+mod described;
 mod driver;
 pub mod future;
 mod gate;

@@ -124,6 +124,15 @@ impl RetryConfigBuilder {
         self
     }
 
+    /// Which failures are retried: not those that `filter` ignores, nor those that it takes for successes.
+    ///
+    /// Short for a [`retry_when`](Self::retry_when), which it replaces. Default: all of them.
+    pub fn causes(self, filter: crate::CauseFilter) -> Self {
+        self.retry_when(move |context| {
+            context.verdict.is_some_and(|verdict| filter.apply(verdict).is_failure())
+        })
+    }
+
     /// Decides which calls that did not succeed are retried, instead of the rule "every failure".
     ///
     /// It sees the verdict, the attempt's number, the time so far and the time left. It is not asked

@@ -66,6 +66,7 @@
 mod attempts;
 mod budget;
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;

@@ -61,6 +61,7 @@
 //! ```
 
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;
