@@ -8,7 +8,6 @@ use super::pipelines::PipelinePlan;
 use super::read::Record;
 use crate::patterns::Instance;
 use crate::patterns::bulkhead::BulkheadConfig;
-use crate::patterns::retry::RetryConfig;
 use crate::registry::{InstanceKind, PipelineSpec, Registry, RegistryError, Tags, View};
 
 /// What [`Config::apply`] did.

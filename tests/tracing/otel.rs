@@ -1,10 +1,14 @@
 //! OpenTelemetry's current context.
 
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex};
+
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use opentelemetry::{Context, ContextGuard};
 use seawall::telemetry::TraceContext;
+use tracing::Metadata;
 use tracing::span::{Attributes, Id};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Context as LayerContext, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use crate::support::*;
@@ -50,28 +54,38 @@ async fn an_own_context_comes_first() {
     assert_eq!(TraceContext::current(), Some(own));
 }
 
-/// As tracing-opentelemetry does: while a span is entered, its counterpart is OpenTelemetry's current one.
-struct Bridge;
+/// As tracing-opentelemetry does: while a span is entered, its counterpart is OpenTelemetry's current one. Keeps the ids that it
+/// gave to attempts.
+#[derive(Clone, Default)]
+struct Bridge(Arc<Mutex<Vec<u64>>>);
 
 thread_local! {
-    static ENTERED: std::cell::RefCell<Vec<ContextGuard>> = const { std::cell::RefCell::new(Vec::new()) };
+    static ENTERED: RefCell<Vec<ContextGuard>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Bridge {
+    fn counterpart(id: &Id) -> u64 {
+        0xabc0_0000_0000_0000 ^ id.into_u64()
+    }
 }
 
 impl<S: tracing::Subscriber> Layer<S> for Bridge {
-    fn on_new_span(
-        &self,
-        _: &Attributes<'_>,
-        _: &Id,
-        _: tracing_subscriber::layer::Context<'_, S>,
-    ) {
+    fn enabled(&self, metadata: &Metadata<'_>, _: LayerContext<'_, S>) -> bool {
+        metadata.target().starts_with("seawall")
     }
 
-    fn on_enter(&self, id: &Id, _: tracing_subscriber::layer::Context<'_, S>) {
-        let guard = context(1000 + id.into_u64()).attach();
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, _: LayerContext<'_, S>) {
+        if attributes.metadata().name() == "attempt" {
+            self.0.lock().unwrap().push(Self::counterpart(id));
+        }
+    }
+
+    fn on_enter(&self, id: &Id, _: LayerContext<'_, S>) {
+        let guard = context(Self::counterpart(id)).attach();
         ENTERED.with_borrow_mut(|entered| entered.push(guard));
     }
 
-    fn on_exit(&self, _: &Id, _: tracing_subscriber::layer::Context<'_, S>) {
+    fn on_exit(&self, _: &Id, _: LayerContext<'_, S>) {
         drop(ENTERED.with_borrow_mut(Vec::pop));
     }
 }
@@ -79,12 +93,16 @@ impl<S: tracing::Subscriber> Layer<S> for Bridge {
 #[tokio::test]
 async fn an_attempt_with_a_span_of_opentelemetrys_is_sent_as_that() {
     let server = flaky();
-    let only_ours = tracing_subscriber::filter::filter_fn(|it| it.target().starts_with("seawall"));
-    let subscriber = Registry::default().with(Bridge.with_filter(only_ours));
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // Has callsites asked of all subscribers.
+    let _others = Collector::new();
+    let bridge = Bridge::default();
+    let _guard = tracing::subscriber::set_default(Registry::default().with(bridge.clone()));
     let client = client(&pipeline());
     let _outer = context(7).attach();
     client.get(server.url("/")).send().await.unwrap();
     let sent = sent(&server);
-    assert!(sent.iter().all(|it| it.trace_id() == TRACE && it.parent_id() > 1000), "{sent:?}");
+    assert!(sent.iter().all(|it| it.trace_id() == TRACE));
+    let parents: Vec<_> = sent.iter().map(TraceContext::parent_id).collect();
+    assert_eq!(parents, *bridge.0.lock().unwrap());
+    assert_eq!(parents.len(), 2);
 }

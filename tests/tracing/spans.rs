@@ -164,6 +164,29 @@ async fn a_body_that_breaks_fails_the_call() {
 }
 
 #[tokio::test]
+async fn a_deadline_in_the_midst_of_a_body_ends_the_call_as_a_timeout() {
+    let server = FaultServer::always(Behaviour::ok("all of it").hang_after(3));
+    let told = Collector::new();
+    let request = client(&pipeline()).get(server.url("/")).timeout(100 * MS);
+    request.send().await.unwrap().text().await.unwrap_err();
+    let (call, attempts) = told.call();
+    let end = ["seawall.outcome", "error.type"].map(|field| call.get(field));
+    assert_eq!((end, call.closed), (["timed_out", "deadline_exceeded"], true));
+    assert_eq!(attempts[0].get("error.type"), "");
+    // Told within the span, although it is the body's reader who polls.
+    assert_eq!(told.lines()[0].span, Some("call"));
+}
+
+#[tokio::test]
+async fn a_body_that_is_dropped_half_way_is_a_success() {
+    let server = FaultServer::always(Behaviour::ok("all of it").hang_after(3));
+    let told = Collector::new();
+    drop(client(&pipeline()).get(server.url("/")).send().await.unwrap());
+    let (call, _) = told.call();
+    assert_eq!((call.get("seawall.outcome"), call.closed), ("success", true));
+}
+
+#[tokio::test]
 async fn reqwests_own_builder_is_told_when_it_is_sent_through() {
     let server = FaultServer::always(Behaviour::no_content());
     crate::faults::install_provider();
