@@ -75,15 +75,20 @@ compile_error!(
 
 mod backoff;
 mod clock;
+#[cfg(feature = "config")]
+pub mod config;
 mod deadline;
 mod ends;
 mod error;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod keyed;
+mod near;
 mod outcome;
 pub mod patterns;
 pub mod pipeline;
 mod random;
+pub mod registry;
 mod replay;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
@@ -99,7 +104,9 @@ pub use backoff::{Backoff, BackoffContext, Waits};
 pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Discard, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
-pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+pub use outcome::{
+    Cause, CauseFilter, CauseMatcher, CauseRules, Classify, Outcome, ResultClassifier, Verdict,
+};
 pub use patterns::bulkhead::{
     Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadLayer, BulkheadPermit, BulkheadService,
 };
@@ -121,6 +128,7 @@ pub use patterns::time_limiter::{
 };
 pub use pipeline::{Pipeline, PipelineBuilder, PipelineService, Step};
 pub use random::Random;
+pub use registry::Registry;
 pub use replay::{CloneRequest, NoReplay, Replay};
 pub use settings::ConfigError;
 

@@ -175,3 +175,24 @@ async fn plain_futures() {
         .says("call not made: circuit breaker `inventory` is open")
         .says("a second call meanwhile: bulkhead `inventory` is full");
 }
+
+#[tokio::test]
+async fn observe() {
+    let run = run("observe", "").await;
+    run.exits_with(0)
+        .says("GET /flaky  200 OK")
+        .says("of 10 were never sent")
+        .says(r#"resilience4j_circuitbreaker_state{name="inventory",state="open",team="shop"} 1"#)
+        .says(r#"resilience4j_timelimiter_calls_total{name="inventory",kind="timeout",team="shop"} 3"#)
+        .says("\"state\": \"open\"");
+}
+
+#[tokio::test]
+async fn per_host() {
+    let run = run("per_host", "").await;
+    run.exits_with(0)
+        .says("inventory  breaker never opened")
+        .says("orders     breaker opened, and closed again")
+        .says("group `hosts`: 1000 pipelines (1000 closed)")
+        .says("✔ only the breaker of the host that failed opened");
+}

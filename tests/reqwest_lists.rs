@@ -33,7 +33,7 @@ const NATIVE_TLS: &str = "no feature of ours needs OpenSSL; `with` reaches it";
 const HTTP3: &str = "unstable in reqwest (needs RUSTFLAGS) and bound to aws-lc; `with` reaches it";
 
 /// What we have and reqwest does not.
-const METHODS_OF_OURS: [(&str, &str); 10] = [
+const METHODS_OF_OURS: [(&str, &str); 11] = [
     ("Client::wrap", "a pipeline around a client that is there"),
     ("Client::pipeline", "what the calls go through"),
     ("ClientBuilder::name", "the default pipeline's"),
@@ -42,6 +42,7 @@ const METHODS_OF_OURS: [(&str, &str); 10] = [
     ("RequestBuilder::with", "any setting that is not forwarded"),
     ("RequestBuilder::idempotent", "said of this call alone"),
     ("RequestBuilder::no_retry", "said of this call alone"),
+    ("RequestBuilder::url_template", "said of this call alone"),
     ("RequestBuilder::deadline", "said of this call alone"),
     ("RequestBuilder::through", "said of this call alone"),
 ];

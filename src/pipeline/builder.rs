@@ -204,7 +204,6 @@ impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
     }
 
     /// A pipeline with the steps of this source, whichever they are when a call is made, instead of the builder's own.
-    #[allow(dead_code)] // until the registry uses it
     pub(crate) fn build_live(self, source: LiveSteps) -> Pipeline<C, N, R, K, L> {
         self.finish(Current::live(source))
     }

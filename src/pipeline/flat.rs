@@ -19,6 +19,10 @@ impl<C, N, R, K> FlatLayer<C, N, R, K> {
     pub(super) const fn new(pipeline: Pipeline<C, N, R, K>) -> Self {
         Self { pipeline }
     }
+
+    pub(crate) const fn pipeline(&self) -> &Pipeline<C, N, R, K> {
+        &self.pipeline
+    }
 }
 
 impl<S, C: Clone, N: Clone, R: Clone, K: Clone> Layer<S> for FlatLayer<C, N, R, K> {

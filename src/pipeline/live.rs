@@ -22,7 +22,6 @@ struct Shared {
     steps: Live<Steps>,
 }
 
-#[allow(dead_code)] // until the registry uses it
 impl LiveSteps {
     pub(crate) fn new(mut steps: Steps) -> Self {
         steps.note_common();

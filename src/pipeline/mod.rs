@@ -89,11 +89,11 @@ use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
-use crate::telemetry::{Event, Observer};
+use crate::telemetry::meters::Out;
+use crate::telemetry::{Event, Events, Observer};
 use live::Current;
-#[allow(unused_imports)] // until the registry uses them
 pub(crate) use live::LiveSteps;
-use steps::Steps;
+pub(crate) use steps::Steps;
 #[allow(unused_imports)]
 pub(crate) use steps::Terms;
 
@@ -165,15 +165,38 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
 
     /// Does anyone else hold it: a clone, or a call whose body has not ended yet? Or a step, unless it was shared when the pipeline
     /// was made?
-    #[allow(dead_code)] // until the keyed layer uses it
     pub(crate) fn is_shared(&self) -> bool {
         self.steps.is_shared() || self.steps.get().is_held()
     }
 
     /// Is there no state that would be lost with it: no circuit breaker that keeps calls off, or tries them?
-    #[allow(dead_code)] // until the keyed layer uses it
     pub(crate) fn is_at_rest(&self) -> bool {
         self.steps.get().is_at_rest()
+    }
+
+    /// Attaches an observer to the steps that are the pipeline's own.
+    pub(crate) fn attach(&self, observer: &Arc<dyn Observer>) {
+        self.steps.get().attach(observer);
+    }
+
+    /// What the meters of the steps say that are the pipeline's own.
+    pub(crate) fn read(&self, out: &mut Out<'_>) {
+        self.steps.get().read(out);
+    }
+
+    /// Puts this pipeline in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut PipelineService<S, C, N, R, K>)
+    where
+        C: Clone,
+        N: Clone,
+        R: Clone,
+        K: Clone,
+    {
+        let Self { steps, classifier, ends, replay, cost, .. } = self;
+        let (steps, classifier, ends) = (steps.clone(), classifier.clone(), ends.clone());
+        let (replay, cost, bottom) = (replay.clone(), cost.clone(), ErrorLayer);
+        service.refit(Pipeline { steps, classifier, ends, replay, cost, bottom });
     }
 
     /// The same steps with other ends and another replay.
@@ -223,6 +246,35 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
         rate_limiter.iter().for_each(|step| step.observe(share()));
         time_limiter.iter().for_each(|step| step.observe(share()));
         bulkhead.iter().for_each(|step| step.observe(share()));
+    }
+
+    /// What any step does from now on, as a stream; see [`observe`](Self::observe) and
+    /// [`CircuitBreaker::events`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;
+    /// let mut events = pipeline.events(100);
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.recv().await {
+    ///         println!("{:?} {}: {:?}, {} lost before", event.time, event.name, event.kind, event.missed);
+    ///     }
+    /// });
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self, capacity: usize) -> Events {
+        Events::new(capacity, |observer| {
+            let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
+                &*self.steps.get();
+            let all = [
+                retry.as_ref().map(|step| step.listen(observer)),
+                circuit_breaker.as_ref().map(|step| step.listen(observer)),
+                rate_limiter.as_ref().map(|step| step.listen(observer)),
+                time_limiter.as_ref().map(|step| step.listen(observer)),
+                bulkhead.as_ref().map(|step| step.listen(observer)),
+            ];
+            all.into_iter().flatten().collect()
+        })
     }
 
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another

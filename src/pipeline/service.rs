@@ -30,6 +30,12 @@ impl<S, C, N, R, K> PipelineService<S, C, N, R, K> {
         Self { inner, pipeline }
     }
 
+    /// Puts another pipeline in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, pipeline: Pipeline<C, N, R, K>) {
+        self.pipeline = pipeline;
+    }
+
     /// The pipeline.
     #[must_use]
     pub const fn pipeline(&self) -> &Pipeline<C, N, R, K> {

@@ -13,6 +13,8 @@ use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterC
 use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
 use crate::settings::{self, ConfigError};
+use crate::telemetry::Observer;
+use crate::telemetry::meters::{Metered, Out};
 
 /// The steps of a finished pipeline.
 #[derive(Clone, Debug)]
@@ -68,6 +70,36 @@ impl Steps {
             held(bulkhead),
         ];
         all.into_iter().flatten().filter(|step| !self.common.contains(step)).collect()
+    }
+
+    /// Attaches an observer to the steps that are the pipeline's own.
+    pub(super) fn attach(&self, observer: &Arc<dyn Observer>) {
+        fn attach<H: Instance>(steps: &Steps, step: Option<&H>, observer: &Arc<dyn Observer>) {
+            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
+                step.attach(observer.clone());
+            }
+        }
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        attach(self, retry.as_ref(), observer);
+        attach(self, circuit_breaker.as_ref(), observer);
+        attach(self, rate_limiter.as_ref(), observer);
+        attach(self, time_limiter.as_ref(), observer);
+        attach(self, bulkhead.as_ref(), observer);
+    }
+
+    /// What the meters of the steps say that are the pipeline's own.
+    pub(super) fn read(&self, out: &mut Out<'_>) {
+        fn read<H: Metered>(steps: &Steps, step: Option<&H>, out: &mut Out<'_>) {
+            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
+                step.read(out);
+            }
+        }
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        read(self, retry.as_ref(), out);
+        read(self, circuit_breaker.as_ref(), out);
+        read(self, rate_limiter.as_ref(), out);
+        read(self, time_limiter.as_ref(), out);
+        read(self, bulkhead.as_ref(), out);
     }
 
     /// What of the settings, as they stand, has to fit together.

@@ -1,5 +1,6 @@
 //! The events of every pattern.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -39,6 +40,116 @@ pub enum EventKind {
     RateLimiter(RateLimiterEvent),
     /// Of a time limiter.
     TimeLimiter(TimeLimiterEvent),
+    /// Of a [registry](crate::registry); the name is the instance's.
+    Registry(InstanceKind, RegistryEvent),
+    /// Of a [keyed group](crate::keyed); the name is the group's.
+    Keyed(KeyedEvent),
+    /// Of a file of settings that is watched; the name is the file's.
+    Reload(ReloadEvent),
+}
+
+/// What a registry keeps by name, each in a name space of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum InstanceKind {
+    /// Circuit breakers.
+    CircuitBreaker,
+    /// Retries.
+    Retry,
+    /// Bulkheads.
+    Bulkhead,
+    /// Bulkheads that stand for Resilience4j's pools of threads.
+    ThreadPoolBulkhead,
+    /// Rate limiters.
+    RateLimiter,
+    /// Time limiters.
+    TimeLimiter,
+    /// Pipelines.
+    Pipeline,
+}
+
+impl InstanceKind {
+    /// The kind as a key of a file, and a label of a meter, would spell it: `circuit_breaker`.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::CircuitBreaker => "circuit_breaker",
+            Self::Retry => "retry",
+            Self::Bulkhead => "bulkhead",
+            Self::ThreadPoolBulkhead => "thread_pool_bulkhead",
+            Self::RateLimiter => "rate_limiter",
+            Self::TimeLimiter => "time_limiter",
+            Self::Pipeline => "pipeline",
+        }
+    }
+}
+
+/// In words: `circuit breaker`.
+impl fmt::Display for InstanceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CircuitBreaker => "circuit breaker",
+            Self::Retry => "retry",
+            Self::Bulkhead => "bulkhead",
+            Self::ThreadPoolBulkhead => "thread pool bulkhead",
+            Self::RateLimiter => "rate limiter",
+            Self::TimeLimiter => "time limiter",
+            Self::Pipeline => "pipeline",
+        })
+    }
+}
+
+/// What a registry does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RegistryEvent {
+    /// An instance was made, or added.
+    Added,
+    /// An instance was removed. Its holders go on.
+    Removed,
+    /// Another instance has taken its name.
+    Replaced,
+    /// Its settings were replaced in place.
+    Updated,
+    /// It was asked for with other settings than it has, which counted for nothing.
+    ConfigConflict,
+}
+
+/// What comes of a changed file of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReloadEvent {
+    /// Its settings hold now.
+    Applied {
+        /// Instances that were made.
+        created: usize,
+        /// Instances whose settings are others now.
+        updated: usize,
+    },
+    /// It is wrong, and all is as it was.
+    Refused {
+        /// How much is wrong with it.
+        errors: usize,
+    },
+}
+
+/// What a keyed group does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyedEvent {
+    /// There are as many instances as there may be, and none can be given up: from here on new keys share one.
+    Overflow,
+    /// A new key has got an instance of its own again.
+    Recovered,
+    /// Instances were given up.
+    Evicted {
+        /// How many.
+        count: usize,
+        /// Because nobody had used them for long enough? Else to make room.
+        idle: bool,
+    },
+    /// No instance could be made for a key, which shares the one for overflow.
+    NotMade,
 }
 
 /// What a circuit breaker does.

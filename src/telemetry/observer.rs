@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use super::event::{Event, EventKind};
+use super::trace;
 use crate::sync::Lock;
 
 /// Receives what an instance does.
@@ -38,13 +39,13 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
 pub struct ObserverId(u64);
 
 impl ObserverId {
-    fn next() -> Self {
+    pub(crate) fn next() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-type Listeners = Arc<[(ObserverId, Arc<dyn Observer>)]>;
+pub(crate) type Listeners = Arc<[(ObserverId, Arc<dyn Observer>)]>;
 
 /// The listeners of one instance.
 #[derive(Default)]
@@ -69,6 +70,27 @@ impl Observers {
         id
     }
 
+    /// Adds an observer unless it is there already; then its id is that of the first time.
+    pub(crate) fn add_once(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let mut list = self.list.lock();
+        let old = list.as_deref().unwrap_or(&[]);
+        let same = |(_, known): &&(ObserverId, Arc<dyn Observer>)| {
+            std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(&observer))
+        };
+        if let Some((id, _)) = old.iter().find(same) {
+            return *id;
+        }
+        let id = ObserverId::next();
+        *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
+        self.any.store(true, Ordering::Release);
+        id
+    }
+
+    /// Who listens now.
+    pub(crate) fn list(&self) -> Listeners {
+        self.list.lock().clone().unwrap_or_default()
+    }
+
     /// Takes an observer off. One that is being told something at this moment may still be told that.
     pub(crate) fn remove(&self, id: ObserverId) {
         let mut list = self.list.lock();
@@ -83,14 +105,25 @@ impl Observers {
         drop(old);
     }
 
+    /// Does anybody want to know of what happens rarely: listeners, or whoever reads traces?
+    #[inline]
+    pub(crate) fn any_for_rare(&self) -> bool {
+        self.any() || trace::is_wanted()
+    }
+
     /// Tells one event.
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
+        trace::note(name, &kind);
+        self.pass_on(&Event::new(name, at, kind));
+    }
+
+    /// Tells an event that somebody else has told.
+    pub(crate) fn pass_on(&self, event: &Event<'_>) {
         let Some(listeners) = self.list.lock().clone() else { return };
-        let event = Event::new(name, at, kind);
         for (_, listener) in listeners.iter() {
             // The listener's panic is the listener's affair: the call goes on.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(&event)));
+            let _ = catch_unwind(AssertUnwindSafe(|| listener.on_event(event)));
         }
     }
 
@@ -100,9 +133,16 @@ impl Observers {
         self.tell(name, Instant::now(), kind);
     }
 
+    /// Tells an event of this moment if anybody listens.
+    pub(crate) fn tell_if_any(&self, name: &str, kind: EventKind) {
+        if self.any() {
+            self.tell_now(name, kind);
+        }
+    }
+
     /// An outbox for a core to put its events into.
     pub(crate) fn outbox<K>(&self) -> Outbox<K> {
-        Outbox { wanted: self.any(), first: None, rest: Vec::new() }
+        Outbox { wanted: self.any_for_rare(), first: None, rest: Vec::new() }
     }
 
     /// Sends what a core has put into its outbox. The core's lock must be free by now.

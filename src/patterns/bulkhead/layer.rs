@@ -38,6 +38,22 @@ impl<N> BulkheadLayer<N> {
     }
 }
 
+impl<N> BulkheadLayer<N> {
+    pub(crate) const fn handle(&self) -> &Bulkhead {
+        &self.bulkhead
+    }
+
+    /// Puts this layer in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut BulkheadService<S, N>)
+    where
+        N: Clone,
+    {
+        let Self { bulkhead, ends } = self;
+        service.refit(bulkhead.clone(), ends.clone());
+    }
+}
+
 impl<S, N: Clone> Layer<S> for BulkheadLayer<N> {
     type Service = BulkheadService<S, N>;
 

@@ -72,6 +72,7 @@
 
 mod acquire;
 mod config;
+mod described;
 pub mod future;
 mod gate;
 mod handle;

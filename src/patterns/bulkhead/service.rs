@@ -26,6 +26,13 @@ impl<S, N> BulkheadService<S, N> {
     pub(super) const fn new(inner: S, bulkhead: Bulkhead, ends: N) -> Self {
         Self { inner, bulkhead, ends }
     }
+
+    /// Puts another instance in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, bulkhead: Bulkhead, ends: N) {
+        self.bulkhead = bulkhead;
+        self.ends = ends;
+    }
 }
 
 impl<S, Req, N> Service<Req> for BulkheadService<S, N>

@@ -189,9 +189,9 @@ impl CircuitBreaker {
         self.shared.attach(Arc::new(observer));
     }
 
-    /// Does it neither keep calls off nor try them?
+    /// Does it neither keep calls off nor try them? Nothing follows from the question, so it may be asked under a lock.
     pub(in crate::patterns) fn is_at_rest(&self) -> bool {
-        self.core().lets_all_pass()
+        self.shared.lock().lets_all_pass()
     }
 
     fn core(&self) -> Locked<'_> {

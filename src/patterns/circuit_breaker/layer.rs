@@ -46,6 +46,23 @@ impl<C, N> CircuitBreakerLayer<C, N> {
     }
 }
 
+impl<C, N> CircuitBreakerLayer<C, N> {
+    pub(crate) const fn handle(&self) -> &CircuitBreaker {
+        &self.breaker
+    }
+
+    /// Puts this layer in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut CircuitBreakerService<S, C, N>)
+    where
+        C: Clone,
+        N: Clone,
+    {
+        let Self { breaker, classifier, ends } = self;
+        service.refit(breaker.clone(), classifier.clone(), ends.clone());
+    }
+}
+
 impl<S, C: Clone, N: Clone> Layer<S> for CircuitBreakerLayer<C, N> {
     type Service = CircuitBreakerService<S, C, N>;
 

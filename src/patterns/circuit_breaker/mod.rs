@@ -88,6 +88,7 @@
 //! ```
 
 mod config;
+mod described;
 mod driver;
 pub mod future;
 mod gate;

@@ -26,6 +26,14 @@ impl<S, C, N> CircuitBreakerService<S, C, N> {
     pub(super) const fn new(inner: S, breaker: CircuitBreaker, classifier: C, ends: N) -> Self {
         Self { inner, breaker, classifier, ends }
     }
+
+    /// Puts another instance in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, breaker: CircuitBreaker, classifier: C, ends: N) {
+        self.breaker = breaker;
+        self.classifier = classifier;
+        self.ends = ends;
+    }
 }
 
 impl<S, Req, C, N> Service<Req> for CircuitBreakerService<S, C, N>

@@ -291,7 +291,16 @@ impl Shared {
     }
 
     fn refusal(&self, reason: Reason, retry_after: Option<Duration>) -> Rejected {
-        Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
+        Rejected::new_with(self.name.clone(), reason, retry_after)
+    }
+
+    /// The verdict as it counts here. May panic where the user's function does; no lock is held.
+    pub(super) fn filtered(&self, verdict: &Verdict) -> Verdict {
+        if !verdict.is_failure() {
+            return *verdict;
+        }
+        let config = self.config.get();
+        config.causes.as_ref().map_or(*verdict, |causes| causes.apply(*verdict))
     }
 
     /// What the user's function makes of a verdict. May panic; no lock is held.

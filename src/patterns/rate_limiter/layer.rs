@@ -60,6 +60,23 @@ impl<C, K> RateLimiterLayer<C, K> {
     }
 }
 
+impl<C, K> RateLimiterLayer<C, K> {
+    pub(crate) const fn handle(&self) -> &RateLimiter {
+        &self.limiter
+    }
+
+    /// Puts this layer in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut RateLimiterService<S, C, K>)
+    where
+        C: Clone,
+        K: Clone,
+    {
+        let Self { limiter, classifier, cost } = self;
+        service.refit(limiter.clone(), classifier.clone(), cost.clone());
+    }
+}
+
 impl<S, C: Clone, K: Clone> Layer<S> for RateLimiterLayer<C, K> {
     type Service = RateLimiterService<S, C, K>;
 

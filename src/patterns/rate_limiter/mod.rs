@@ -108,6 +108,7 @@ mod core;
 mod cost;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod cycles;
+mod described;
 pub mod future;
 mod handle;
 mod layer;
@@ -118,6 +119,8 @@ mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod window;
 

@@ -28,6 +28,14 @@ impl<S, C, K> RateLimiterService<S, C, K> {
     pub(super) const fn new(inner: S, limiter: RateLimiter, classifier: C, cost: K) -> Self {
         Self { inner, limiter, classifier, cost }
     }
+
+    /// Puts another instance in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, limiter: RateLimiter, classifier: C, cost: K) {
+        self.limiter = limiter;
+        self.classifier = classifier;
+        self.cost = cost;
+    }
 }
 
 impl<S, Req, C, K> Service<Req> for RateLimiterService<S, C, K>

@@ -78,7 +78,6 @@ impl RetryConfig {
 
     /// With the budget of `present`, if that has the same rule: settings that were read anew have a budget of their own, and a
     /// full one.
-    #[allow(dead_code)] // until settings are read from files
     pub(crate) fn keeping_budget(mut self, present: &Self) -> Self {
         if let (Some(own), Some(present)) = (&self.budget, &present.budget)
             && own.is_like(present)
@@ -134,6 +133,15 @@ impl RetryConfigBuilder {
     pub fn backoff(mut self, backoff: Backoff) -> Self {
         self.config.backoff = backoff;
         self
+    }
+
+    /// Which failures are retried: not those that `filter` ignores, nor those that it takes for successes.
+    ///
+    /// Short for a [`retry_when`](Self::retry_when), which it replaces. Default: all of them.
+    pub fn causes(self, filter: crate::CauseFilter) -> Self {
+        self.retry_when(move |context| {
+            context.verdict.is_some_and(|verdict| filter.apply(verdict).is_failure())
+        })
     }
 
     /// Decides which calls that did not succeed are retried, instead of the rule "every failure".
@@ -234,6 +242,16 @@ impl RetryConfigBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_read_only_for_those_who_look_at_it() {
+        let timed = |builder: RetryConfigBuilder| builder.build().unwrap().is_timed();
+        let builder = RetryConfig::builder;
+        assert!(!timed(builder()));
+        assert!(!timed(builder().backoff(Backoff::full_jitter(Duration::ZERO, Duration::MAX))));
+        assert!(timed(builder().backoff(Backoff::custom(|_| None))));
+        assert!(timed(builder().max_duration(Duration::MAX)));
+    }
 
     #[test]
     fn a_budget_that_was_read_anew_is_the_same_if_its_rule_is() {

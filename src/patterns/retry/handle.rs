@@ -98,7 +98,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
-        if self.observers.any() {
+        if self.observers.any_for_rare() {
             self.observers.tell_now(&self.name, EventKind::Retry(event()));
         }
     }
@@ -120,18 +120,28 @@ pub struct RetryMetrics {
     pub retries: u64,
     /// Calls, counted above too, that the budget denied a retry.
     pub budget_refused: u64,
+    /// Calls by how many attempts were made: one, two, three, four, five, more.
+    pub by_attempts: [u64; 6],
 }
 
 macro_rules! counts {
     ($($name:ident),*) => {
         #[derive(Debug, Default)]
-        pub(super) struct Counts { $($name: AtomicU64),* }
+        pub(super) struct Counts {
+            $($name: AtomicU64,)*
+            /// Calls with two attempts, three, four, five, and more; all others had one.
+            by_attempts: [AtomicU64; 5],
+        }
 
         impl Counts {
             $(#[inline] pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
 
             fn read(&self) -> RetryMetrics {
-                RetryMetrics { $($name: self.$name.load(Ordering::Relaxed)),* }
+                RetryMetrics {
+                    $($name: self.$name.load(Ordering::Relaxed),)*
+                    by_attempts: [0; 6],
+                }
+                .with_attempts(&self.by_attempts)
             }
         }
     };
@@ -145,6 +155,31 @@ counts!(
     retries,
     budget_refused
 );
+
+impl Counts {
+    /// A call ended after so many attempts.
+    pub(super) fn ended_after(&self, attempts: u32) {
+        if let Some(further) = attempts.checked_sub(2) {
+            let place = (further as usize).min(self.by_attempts.len() - 1);
+            self.by_attempts[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl RetryMetrics {
+    fn with_attempts(mut self, further: &[AtomicU64; 5]) -> Self {
+        let calls = self.successful_without_retry
+            + self.successful_with_retry
+            + self.failed_without_retry
+            + self.failed_with_retry;
+        for (place, count) in self.by_attempts[1..].iter_mut().zip(further) {
+            *place = count.load(Ordering::Relaxed);
+        }
+        // A call that ends at this moment may be in one count and not yet in the other.
+        self.by_attempts[0] = calls.saturating_sub(self.by_attempts[1..].iter().sum());
+        self
+    }
+}
 
 impl Retry {
     /// A retry with these settings.

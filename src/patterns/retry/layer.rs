@@ -93,6 +93,24 @@ impl<C, R, N> RetryLayer<C, R, N> {
     }
 }
 
+impl<C, R, N> RetryLayer<C, R, N> {
+    pub(crate) const fn handle(&self) -> &Retry {
+        &self.retry
+    }
+
+    /// Puts this layer in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut RetryService<S, C, R, N>)
+    where
+        C: Clone,
+        R: Clone,
+        N: Clone,
+    {
+        let Self { retry, classifier, replay, ends } = self;
+        service.refit(retry.clone(), classifier.clone(), replay.clone(), ends.clone());
+    }
+}
+
 impl<S, C: Clone, R: Clone, N: Clone> Layer<S> for RetryLayer<C, R, N> {
     type Service = RetryService<S, C, R, N>;
 

@@ -81,6 +81,7 @@
 mod attempts;
 mod budget;
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;

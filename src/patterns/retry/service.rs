@@ -28,6 +28,15 @@ impl<S, C, R, N> RetryService<S, C, R, N> {
     pub(super) const fn new(inner: S, retry: Retry, classifier: C, replay: R, ends: N) -> Self {
         Self { inner, retry, classifier, replay, ends }
     }
+
+    /// Puts another instance in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, retry: Retry, classifier: C, replay: R, ends: N) {
+        self.retry = retry;
+        self.classifier = classifier;
+        self.replay = replay;
+        self.ends = ends;
+    }
 }
 
 impl<S, Req, C, R, N> Service<Req> for RetryService<S, C, R, N>

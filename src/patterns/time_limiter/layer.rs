@@ -64,6 +64,23 @@ impl<N, M> TimeLimiterLayer<N, M> {
     }
 }
 
+impl<N, M> TimeLimiterLayer<N, M> {
+    pub(crate) const fn handle(&self) -> &TimeLimiter {
+        &self.limiter
+    }
+
+    /// Puts this layer in the place of the one that `service` was made by.
+    #[inline]
+    pub(crate) fn refit<S>(&self, service: &mut TimeLimiterService<S, N, M>)
+    where
+        N: Clone,
+        M: Clone,
+    {
+        let Self { limiter, ends, run } = self;
+        service.refit(limiter.clone(), ends.clone(), run.clone());
+    }
+}
+
 impl<S, N: Clone, M: Clone> Layer<S> for TimeLimiterLayer<N, M> {
     type Service = TimeLimiterService<S, N, M>;
 

@@ -71,6 +71,7 @@
 //! ```
 
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;

@@ -27,6 +27,14 @@ impl<S, N, M> TimeLimiterService<S, N, M> {
     pub(super) const fn new(inner: S, limiter: TimeLimiter, ends: N, run: M) -> Self {
         Self { inner, limiter, ends, run }
     }
+
+    /// Puts another instance in, and leaves the client as it is.
+    #[inline]
+    pub(super) fn refit(&mut self, limiter: TimeLimiter, ends: N, run: M) {
+        self.limiter = limiter;
+        self.ends = ends;
+        self.run = run;
+    }
 }
 
 impl<S, Req, N, M> Service<Req> for TimeLimiterService<S, N, M>

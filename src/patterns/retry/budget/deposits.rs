@@ -1,5 +1,6 @@
 //! Deposits in a window of time.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +14,6 @@ const SLOTS: usize = 10;
 
 /// What calls deposited and retries withdrew, slot by slot. What a slot saw counts for the time to live, and at
 /// most a slot longer.
-#[derive(Debug)]
 pub(super) struct Deposits {
     /// What a call brings in, and what a retry costs.
     deposit: i64,
@@ -25,6 +25,17 @@ pub(super) struct Deposits {
     /// The number of the slot that runs.
     running: u128,
     cells: [i64; SLOTS + 1],
+}
+
+impl fmt::Debug for Deposits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deposits")
+            .field("deposit", &self.deposit)
+            .field("withdrawal", &self.withdrawal)
+            .field("reserve", &self.reserve)
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Deposits {

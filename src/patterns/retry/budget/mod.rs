@@ -7,6 +7,7 @@ mod deposits;
 mod loom;
 mod tokens;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,12 +44,18 @@ use crate::sync::{AtomicU64, Lock};
 /// let bucket = RetryBudget::tokens().capacity(100).build()?;
 /// # Ok::<(), seawall::ConfigError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RetryBudget {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+/// Shows its settings alone: what is in flight is another at every look.
+impl fmt::Debug for RetryBudget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RetryBudget").field(&self.inner.rule).finish()
+    }
+}
+
 struct Inner {
     rule: Rule,
     /// Calls in flight in the upper half, retries among them in the lower: one word, so that a
@@ -112,6 +119,15 @@ impl RetryBudget {
     #[must_use]
     pub fn in_flight(&self) -> (u32, u32) {
         split(self.inner.in_flight.load(Ordering::Acquire))
+    }
+
+    /// The rule, for programs.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.inner.rule {
+            Rule::Share { .. } => "share",
+            Rule::Deposits(_) => "deposits",
+            Rule::Tokens(_) => "tokens",
+        }
     }
 
     /// Has it the same rule, whatever is in it?

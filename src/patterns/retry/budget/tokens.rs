@@ -1,5 +1,7 @@
 //! A bucket of tokens.
 
+use std::fmt;
+
 use tokio::time::Instant;
 
 use super::{RetryBudget, Rule};
@@ -8,12 +10,17 @@ use crate::settings::{self, ConfigError};
 use crate::sync::Lock;
 
 /// Retries take tokens out, successes put them back.
-#[derive(Debug)]
 pub(super) struct Tokens {
     settings: TokenBudgetBuilder,
     available: f64,
     /// When it was last refilled.
     refilled: Option<Instant>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(f)
+    }
 }
 
 impl Tokens {
