@@ -219,9 +219,6 @@ impl Shared {
             self.terms.set(&config);
             self.config.set(config)
         });
-        // Another thing may be due now, or none.
-        drop(self.settled(now));
-        self.driver.wake();
     }
 
     pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {

@@ -170,7 +170,7 @@ impl Room {
 
     /// Goes on with these settings. Whoever waits goes on waiting under them, in the same order, and never for longer than it
     /// would have waited; those who are to be woken are the answer.
-    pub(super) fn update(&mut self, now: Instant, config: Arc<RateLimiterConfig>) -> Vec<Waker> {
+    pub(super) fn update(&mut self, now: Instant, config: &Arc<RateLimiterConfig>) -> Vec<Waker> {
         let old = std::mem::replace(&mut self.config, config.clone());
         let (limit, timeout) = (config.limit_for_period, config.timeout);
         let is_another = old.algorithm != config.algorithm
@@ -179,7 +179,7 @@ impl Room {
         if is_another {
             let moving = self.call_back(now);
             let had = self.core.limiter().available(now);
-            let next = Core::new(&config, now);
+            let next = Core::new(config, now);
             woken.extend(std::mem::replace(&mut self.core, next).into_wakers());
             self.epoch += 1;
             self.core.limiter().set_timeout(Duration::MAX);

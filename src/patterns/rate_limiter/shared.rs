@@ -140,7 +140,7 @@ impl Shared {
         let mut room = self.room.lock();
         let config = Arc::new(change(room.config())?);
         self.drains.store(config.drain_on.is_some(), Ordering::Relaxed);
-        let woken = room.update(Instant::now(), config.clone());
+        let woken = room.update(Instant::now(), &config);
         let old = self.config.set(config);
         drop(room);
         woken.into_iter().for_each(Waker::wake);

@@ -53,9 +53,10 @@ fn begins(config: &RetryConfig, first: Option<&RetryBudget>) -> u8 {
         (None, _) => true,
         (Some(_), None) => false,
     };
-    TIMED * u8::from(config.is_timed())
-        | BUDGETED * u8::from(config.budget.is_some())
-        | REPLACED * u8::from(!is_first)
+    let flag = |flag, is_set| if is_set { flag } else { 0 };
+    flag(TIMED, config.is_timed())
+        | flag(BUDGETED, config.budget.is_some())
+        | flag(REPLACED, !is_first)
 }
 
 impl Shared {
@@ -68,6 +69,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     fn begin_with(&self, begins: u8) -> (Option<Instant>, Option<Share>) {
         let started = (begins & TIMED != 0).then(Instant::now);
         let share = match begins & (BUDGETED | REPLACED) {

@@ -65,7 +65,7 @@ fn whoever_waits_is_moved_to_the_next_core_in_order() {
             let ids: Vec<_> = (0..3).map(|_| wait(&mut room, now)).collect();
             // Everybody gets a waker in.
             ids.iter().for_each(|&id| drop(turn(&mut room, now, id)));
-            let woken = room.update(now, config(to, 1, ms(10), ms(60_000)));
+            let woken = room.update(now, &config(to, 1, ms(10), ms(60_000)));
             assert_eq!(woken.len(), 3, "{from:?} => {to:?}");
             assert_eq!(waits(&mut room, now, &ids), [ms(10), ms(20), ms(30)], "{from:?} => {to:?}");
             assert_eq!(turn(&mut room, now + ms(10), ids[0]), Turn::Granted);
@@ -82,7 +82,7 @@ fn an_old_promise_is_kept_owed_and_never_paid_back_to_the_next_core() {
         assert!(room.take(now, 1));
         let Answer::Wait((promise, ready)) = room.reserve(now, 1, None) else { panic!() };
         assert_eq!(ready, now + ms(1000));
-        room.update(now, config(*from, 1, ms(100), ms(60_000)));
+        room.update(now, &config(*from, 1, ms(100), ms(60_000)));
         assert_eq!(room.limiter().available(now), -1, "the debt goes along");
         room.refund(now, &promise);
         assert_eq!(room.limiter().available(now), -1);
@@ -96,7 +96,7 @@ fn a_change_of_algorithm_is_no_way_to_more_permissions() {
             let now = Instant::now();
             let mut room = Room::new(config(from, 1, ms(1000), ms(0)), now);
             assert!(room.take(now, 1));
-            room.update(now, config(to, 1, ms(999), ms(0)));
+            room.update(now, &config(to, 1, ms(999), ms(0)));
             assert!(!room.take(now, 1), "{from:?} => {to:?}");
             assert!(!matches!(room.ask(now, 1), Answer::Granted));
         }
@@ -111,7 +111,7 @@ fn more_permissions_let_those_who_wait_move_up() {
         assert!(room.take(now, 1));
         let ids: Vec<_> = (0..4).map(|_| wait(&mut room, now)).collect();
         assert_eq!(waits(&mut room, now, &ids), [ms(100), ms(200), ms(300), ms(400)]);
-        room.update(now, config(algorithm, 4, ms(100), ms(60_000)));
+        room.update(now, &config(algorithm, 4, ms(100), ms(60_000)));
         for &id in &ids {
             assert_eq!(turn(&mut room, now + ms(100), id), Turn::Granted, "{algorithm:?}");
         }
@@ -125,10 +125,10 @@ fn whoever_waits_keeps_its_patience() {
     assert!(room.take(now, 1));
     let id = wait(&mut room, now);
     // Newcomers do not wait at all, and in two steps the waiter's turn comes at its last moment, then too late.
-    room.update(now, config(ALGORITHMS[0], 1, ms(99), ms(0)));
+    room.update(now, &config(ALGORITHMS[0], 1, ms(99), ms(0)));
     assert!(matches!(room.wait(now, 1, None), Answer::Refused(_)));
     assert_eq!(waits(&mut room, now, &[id]), [ms(99)]);
-    room.update(now + ms(1), config(ALGORITHMS[0], 1, ms(100), ms(0)));
+    room.update(now + ms(1), &config(ALGORITHMS[0], 1, ms(100), ms(0)));
     assert_eq!(turn(&mut room, now + ms(1), id), Turn::Refused(Some(ms(100))));
 }
 
@@ -179,7 +179,7 @@ proptest! {
                 Step::Advance(by) => now += ms(by),
                 Step::Update { algorithm, limit, period, timeout: wait } => {
                     let algorithm = ALGORITHMS[algorithm];
-                    room.update(now, config(algorithm, limit, ms(period), ms(wait)));
+                    room.update(now, &config(algorithm, limit, ms(period), ms(wait)));
                     timeout = ms(wait);
                 }
                 _ => {}
