@@ -75,6 +75,8 @@ compile_error!(
 
 mod backoff;
 mod clock;
+#[cfg(feature = "config")]
+pub mod config;
 mod deadline;
 mod ends;
 mod error;
@@ -102,7 +104,7 @@ pub use backoff::{Backoff, BackoffContext, Waits};
 pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Discard, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
-pub use outcome::{Cause, Classify, Outcome, ResultClassifier, Verdict};
+pub use outcome::{Cause, CauseFilter, CauseMatcher, Classify, Outcome, ResultClassifier, Verdict};
 pub use patterns::bulkhead::{
     Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadLayer, BulkheadPermit, BulkheadService,
 };

@@ -1,7 +1,12 @@
 //! What became of a call, judged once and read by every pattern.
 
+mod filter;
+
 use std::time::Duration;
 
+#[cfg(feature = "config")]
+pub(crate) use self::filter::MATCHERS;
+pub use self::filter::{CauseFilter, CauseMatcher};
 use crate::error::FromRejected;
 
 /// How a call counts.

@@ -185,3 +185,14 @@ async fn per_host() {
         .says("group `hosts`: 1000 pipelines (1000 closed)")
         .says("✔ only the breaker of the host that failed opened");
 }
+
+#[tokio::test]
+async fn observe() {
+    let run = run("observe", "").await;
+    run.exits_with(0)
+        .says("GET /flaky  200 OK")
+        .says("of 10 were never sent")
+        .says(r#"resilience4j_circuitbreaker_state{name="inventory",state="open",team="shop"} 1"#)
+        .says(r#"resilience4j_timelimiter_calls_total{name="inventory",kind="timeout",team="shop"} 3"#)
+        .says("\"state\": \"open\"");
+}

@@ -163,6 +163,17 @@ impl Registry {
         }
     }
 
+    /// Finds the registry again for as long as anyone else holds it.
+    pub(crate) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let inner = Arc::downgrade(&self.inner);
+        move || Some(Self { inner: inner.upgrade()? })
+    }
+
+    /// The same for all clones, and for no other registry while a [`weak`](Self::weak) of it is kept.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
+    }
+
     /// The circuit breakers.
     #[must_use]
     pub fn circuit_breakers(&self) -> View<CircuitBreaker> {

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::view::State;
 use crate::backoff::Backoff;
-use crate::outcome::Verdict;
+use crate::outcome::{CauseFilter, Verdict};
 use crate::random::Random;
 use crate::settings::{self, ConfigError};
 
@@ -73,6 +73,7 @@ pub struct CircuitBreakerConfig {
     pub(super) initial_state: State,
     pub(super) cancelled_is_failure_after: Option<Duration>,
     pub(super) panic_is_failure: bool,
+    pub(super) causes: Option<Arc<CauseFilter>>,
     pub(super) transition_on_result: Option<TransitionOnResult>,
     pub(super) random: Option<Random>,
 }
@@ -94,6 +95,7 @@ impl Default for CircuitBreakerConfig {
             initial_state: State::Closed,
             cancelled_is_failure_after: None,
             panic_is_failure: false,
+            causes: None,
             transition_on_result: None,
             random: None,
         }
@@ -153,6 +155,7 @@ impl fmt::Debug for CircuitBreakerConfig {
             .field("initial_state", &self.initial_state)
             .field("cancelled_is_failure_after", &self.cancelled_is_failure_after())
             .field("panic_is_failure", &self.panic_is_failure)
+            .field("causes", &self.causes)
             .field("transition_on_result", &self.transition_on_result.is_some())
             .finish_non_exhaustive()
     }
@@ -281,6 +284,14 @@ impl CircuitBreakerConfigBuilder {
     /// Does a call that panics count as a failure? Default: no, it counts as cancelled.
     pub const fn panic_is_failure(mut self, failure: bool) -> Self {
         self.config.panic_is_failure = failure;
+        self
+    }
+
+    /// Which failures count: the others are successes to this breaker, or count nowhere.
+    ///
+    /// Looked at before all else that looks at a failure. Default: all of them.
+    pub fn causes(mut self, filter: CauseFilter) -> Self {
+        self.config.causes = if filter.is_empty() { None } else { Some(Arc::new(filter)) };
         self
     }
 

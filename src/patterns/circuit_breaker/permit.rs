@@ -64,7 +64,8 @@ impl Permit {
 
     fn finish(&mut self, verdict: &Verdict, now: Instant, elapsed: Duration) {
         let Some(shared) = &self.shared else { return };
-        // The user's function comes first: if it panics, the permit is still whole and is released.
+        // The user's functions come first: if one panics, the permit is still whole and is released.
+        let verdict = &shared.filtered(verdict);
         let open = shared.transition_on_result(verdict);
         if let Some(shared) = self.shared.take() {
             shared.record(self.ticket.generation, verdict, now, elapsed, open);
@@ -111,7 +112,7 @@ pub struct Pending {
 impl Guard for Pending {
     fn fail(mut self, cause: Cause) {
         if let Some(shared) = self.shared.take() {
-            let verdict = Verdict::failure(cause);
+            let verdict = shared.filtered(&Verdict::failure(cause));
             shared.record(self.generation, &verdict, Instant::now(), self.elapsed, None);
         }
     }

@@ -1,0 +1,213 @@
+//! Settings that were read and are valid.
+
+use std::sync::Arc;
+
+use super::convert::{self, Converter};
+use super::document::{Document, Named, Section};
+use super::inherit::resolve;
+use super::model::table::Model;
+use super::pipelines::{ClassifierPlan, Known, PipelinePlan, classifier};
+use super::problem::{ConfigErrors, Problem, Report};
+use super::read::{Record, model};
+use super::{ClassMap, Loader};
+use crate::patterns::bulkhead::BulkheadConfig;
+use crate::patterns::circuit_breaker::CircuitBreakerConfig;
+use crate::patterns::rate_limiter::RateLimiterConfig;
+use crate::patterns::retry::RetryConfig;
+use crate::patterns::time_limiter::TimeLimiterConfig;
+
+/// The settings of one pattern in a file: shared configs, instances and tags, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Patterns<C> {
+    pub(super) configs: Vec<Entry<C>>,
+    pub(super) instances: Vec<Entry<C>>,
+    pub(super) tags: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry<C> {
+    pub(super) name: Arc<str>,
+    pub(super) record: Record,
+    pub(super) config: C,
+}
+
+impl<C> Patterns<C> {
+    /// The settings of the instance of this name, with all that it inherits.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&C> {
+        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| &entry.config)
+    }
+
+    /// All instances.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &C)> {
+        self.instances.iter().map(|entry| (&*entry.name, &entry.config))
+    }
+
+    /// All shared configs, each with what it inherits itself.
+    pub fn configs(&self) -> impl Iterator<Item = (&str, &C)> {
+        self.configs.iter().map(|entry| (&*entry.name, &entry.config))
+    }
+
+    /// The tags of all instances.
+    pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
+    pub(super) fn names(&self) -> Vec<Arc<str>> {
+        self.instances.iter().map(|entry| entry.name.clone()).collect()
+    }
+
+    /// The settings of the instance of this name as serde has them, inherited ones included.
+    pub(super) fn settings<M: Model>(&self, name: &str) -> Option<M> {
+        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| model(&entry.record))
+    }
+}
+
+/// The settings of a file, read and found valid.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(super) file: Arc<str>,
+    pub(super) circuit_breakers: Patterns<CircuitBreakerConfig>,
+    pub(super) retries: Patterns<RetryConfig>,
+    pub(super) bulkheads: Patterns<BulkheadConfig>,
+    pub(super) thread_pool_bulkheads: Patterns<BulkheadConfig>,
+    pub(super) rate_limiters: Patterns<RateLimiterConfig>,
+    pub(super) time_limiters: Patterns<TimeLimiterConfig>,
+    pub(super) classifiers: Vec<Entry<ClassifierPlan>>,
+    pub(super) pipelines: Vec<Entry<PipelinePlan>>,
+    warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads a file, whose format its name tells. The environment is not looked at; [`Loader::from_env`] does.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn load(path: impl AsRef<std::path::Path>) -> Result<Self, ConfigErrors> {
+        Loader::new().load(path)
+    }
+
+    /// Reads a text. `name` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it.
+    pub fn from_text(format: super::Format, name: &str, text: &str) -> Result<Self, ConfigErrors> {
+        Loader::new().read(format, name, text.as_bytes())
+    }
+
+    /// What was read but has no effect, and whatever else should be known.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The circuit breakers.
+    #[must_use]
+    pub const fn circuit_breakers(&self) -> &Patterns<CircuitBreakerConfig> {
+        &self.circuit_breakers
+    }
+
+    /// The retries.
+    #[must_use]
+    pub const fn retries(&self) -> &Patterns<RetryConfig> {
+        &self.retries
+    }
+
+    /// The bulkheads.
+    #[must_use]
+    pub const fn bulkheads(&self) -> &Patterns<BulkheadConfig> {
+        &self.bulkheads
+    }
+
+    /// The thread-pool bulkheads.
+    #[must_use]
+    pub const fn thread_pool_bulkheads(&self) -> &Patterns<BulkheadConfig> {
+        &self.thread_pool_bulkheads
+    }
+
+    /// The rate limiters.
+    #[must_use]
+    pub const fn rate_limiters(&self) -> &Patterns<RateLimiterConfig> {
+        &self.rate_limiters
+    }
+
+    /// The time limiters.
+    #[must_use]
+    pub const fn time_limiters(&self) -> &Patterns<TimeLimiterConfig> {
+        &self.time_limiters
+    }
+
+    /// The named pipelines.
+    pub fn pipelines(&self) -> impl Iterator<Item = &PipelinePlan> {
+        self.pipelines.iter().map(|entry| &entry.config)
+    }
+
+    pub(super) fn build(
+        document: Document,
+        classes: &ClassMap,
+        mut report: Report,
+    ) -> Result<Self, ConfigErrors> {
+        let Document { sections, classifiers, pipelines } = document;
+        let [breakers, retries, bulkheads, pools, rates, times] =
+            sections.map(|section| resolve(section, &mut report));
+        let mut to = Converter { report: &mut report, classes };
+        let circuit_breakers = patterns(&mut to, breakers, convert::circuit_breaker);
+        let retries = patterns(&mut to, retries, convert::retry);
+        let bulkheads = patterns(&mut to, bulkheads, convert::bulkhead);
+        let thread_pool_bulkheads = patterns(&mut to, pools, convert::thread_pool_bulkhead);
+        let rate_limiters = patterns(&mut to, rates, convert::rate_limiter);
+        let time_limiters = patterns(&mut to, times, convert::time_limiter);
+        let entry = |named: Named| {
+            let config = classifier(&named);
+            Entry { name: named.name, record: named.record, config }
+        };
+        let classifiers: Vec<_> = classifiers.into_iter().map(entry).collect();
+        let known = Known {
+            circuit_breakers: &circuit_breakers,
+            retries: &retries,
+            bulkheads: &bulkheads,
+            thread_pool_bulkheads: &thread_pool_bulkheads,
+            rate_limiters: &rate_limiters,
+            time_limiters: &time_limiters,
+            classifiers: &classifiers,
+        };
+        let pipelines = pipelines.into_iter().map(|named| {
+            let config = known.pipeline(&mut report, &named);
+            Entry { name: named.name, record: named.record, config }
+        });
+        let pipelines = pipelines.collect();
+        let file = report.file.clone();
+        let warnings = report.finish()?;
+        Ok(Self {
+            file,
+            circuit_breakers,
+            retries,
+            bulkheads,
+            thread_pool_bulkheads,
+            rate_limiters,
+            time_limiters,
+            classifiers,
+            pipelines,
+            warnings,
+        })
+    }
+}
+
+fn patterns<C>(
+    to: &mut Converter<'_>,
+    section: Section,
+    convert: fn(&mut Converter<'_>, &Named) -> Option<C>,
+) -> Patterns<C> {
+    let mut entries = |all: Vec<Named>| {
+        let entries = all.into_iter().filter_map(|named| {
+            let config = convert(to, &named)?;
+            Some(Entry { name: named.name, record: named.record, config })
+        });
+        entries.collect::<Vec<_>>()
+    };
+    let configs = entries(section.configs);
+    let instances = entries(section.instances);
+    Patterns { configs, instances, tags: section.tags }
+}

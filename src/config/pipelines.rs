@@ -1,0 +1,204 @@
+//! Named pipelines and classifiers: their references, and whether their steps fit together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::convert::matchers;
+use super::document::Named;
+use super::loaded::{Entry, Patterns};
+use super::model::PipelineSettings;
+use super::problem::Report;
+use super::read::{Record, Set, model};
+use super::tree::path::nearest;
+use crate::outcome::CauseMatcher;
+use crate::patterns::bulkhead::BulkheadConfig;
+use crate::patterns::circuit_breaker::CircuitBreakerConfig;
+use crate::patterns::rate_limiter::RateLimiterConfig;
+use crate::patterns::retry::RetryConfig;
+use crate::patterns::time_limiter::TimeLimiterConfig;
+
+/// What kind of calls a pipeline is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Any future.
+    #[default]
+    Plain,
+    /// HTTP requests.
+    Http,
+    /// gRPC calls.
+    Grpc,
+}
+
+/// A named pipeline of a file: the names of its steps' instances.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PipelinePlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What kind of calls it is for.
+    pub protocol: Protocol,
+    /// After how long the whole call must be over.
+    pub deadline: Option<Duration>,
+    /// Its retry.
+    pub retry: Option<Arc<str>>,
+    /// Its circuit breaker.
+    pub circuit_breaker: Option<Arc<str>>,
+    /// Its rate limiter.
+    pub rate_limiter: Option<Arc<str>>,
+    /// Its time limiter.
+    pub time_limiter: Option<Arc<str>>,
+    /// Its bulkhead.
+    pub bulkhead: Option<Arc<str>>,
+    /// Its thread-pool bulkhead, in a bulkhead's place.
+    pub thread_pool_bulkhead: Option<Arc<str>>,
+    /// The classifier that judges its calls; nothing if the protocol's own does.
+    pub classifier: Option<ClassifierPlan>,
+}
+
+/// A named classifier of a file. The first list that has a cause decides.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClassifierPlan {
+    /// Its name.
+    pub name: Arc<str>,
+    /// What counts nowhere.
+    pub ignore: Arc<[CauseMatcher]>,
+    /// What is a failure.
+    pub failure: Arc<[CauseMatcher]>,
+    /// What is a success.
+    pub success: Arc<[CauseMatcher]>,
+}
+
+pub(super) fn classifier(named: &Named) -> ClassifierPlan {
+    let list = |name| matchers(&named.record, name).into();
+    let name = named.name.clone();
+    ClassifierPlan { name, ignore: list("ignore"), failure: list("failure"), success: list("success") }
+}
+
+/// What pipelines can refer to.
+pub(super) struct Known<'a> {
+    pub(super) circuit_breakers: &'a Patterns<CircuitBreakerConfig>,
+    pub(super) retries: &'a Patterns<RetryConfig>,
+    pub(super) bulkheads: &'a Patterns<BulkheadConfig>,
+    pub(super) thread_pool_bulkheads: &'a Patterns<BulkheadConfig>,
+    pub(super) rate_limiters: &'a Patterns<RateLimiterConfig>,
+    pub(super) time_limiters: &'a Patterns<TimeLimiterConfig>,
+    pub(super) classifiers: &'a [Entry<ClassifierPlan>],
+}
+
+const STEPS: [&str; 6] =
+    ["retry", "circuit_breaker", "rate_limiter", "time_limiter", "bulkhead", "thread_pool_bulkhead"];
+
+impl Known<'_> {
+    pub(super) fn pipeline(&self, report: &mut Report, named: &Named) -> PipelinePlan {
+        let record = &named.record;
+        let set: PipelineSettings = model(record);
+        let implicit = STEPS.iter().all(|step| record.get(step).is_none());
+        let own = || implicit.then(|| named.name.clone());
+        let mut find = |key: &str, said: &Option<String>, names: &[Arc<str>]| match said {
+            Some(said) => reference(report, record.get(key)?, said, names),
+            None => own().filter(|own| names.contains(own)),
+        };
+        let retry = find("retry", &set.retry, &self.retries.names());
+        let circuit_breaker =
+            find("circuit_breaker", &set.circuit_breaker, &self.circuit_breakers.names());
+        let rate_limiter = find("rate_limiter", &set.rate_limiter, &self.rate_limiters.names());
+        let time_limiter = find("time_limiter", &set.time_limiter, &self.time_limiters.names());
+        let bulkhead = find("bulkhead", &set.bulkhead, &self.bulkheads.names());
+        let mut pools = find(
+            "thread_pool_bulkhead",
+            &set.thread_pool_bulkhead,
+            &self.thread_pool_bulkheads.names(),
+        );
+        let classifiers: Vec<_> = self.classifiers.iter().map(|entry| entry.name.clone()).collect();
+        let classifier = set.classifier.as_ref().and_then(|said| {
+            let name = reference(report, record.get("classifier")?, said, &classifiers)?;
+            self.classifiers.iter().find(|entry| entry.name == name).map(|entry| entry.config.clone())
+        });
+        let protocol = match set.protocol.as_deref() {
+            Some("http") => Protocol::Http,
+            Some("grpc") => Protocol::Grpc,
+            _ => Protocol::Plain,
+        };
+        if bulkhead.is_some() && pools.is_some() {
+            if let Some(set) = record.get("thread_pool_bulkhead") {
+                let message = "a pipeline has one bulkhead, of either kind";
+                report.error(&set.origin, &set.path, message);
+            }
+            pools = None;
+        }
+        let plan = PipelinePlan {
+            name: named.name.clone(),
+            protocol,
+            deadline: set.deadline,
+            retry,
+            circuit_breaker,
+            rate_limiter,
+            time_limiter,
+            bulkhead,
+            thread_pool_bulkhead: pools,
+            classifier,
+        };
+        self.fits(report, named, record, &plan);
+        plan
+    }
+
+    /// Steps whose times contradict each other; the same that a pipeline's builder refuses.
+    fn fits(&self, report: &mut Report, named: &Named, record: &Record, plan: &PipelinePlan) {
+        let has_steps = STEPS.iter().any(|step| record.get(step).is_some())
+            || plan.retry.is_some()
+            || plan.circuit_breaker.is_some()
+            || plan.rate_limiter.is_some()
+            || plan.time_limiter.is_some()
+            || plan.bulkhead.is_some()
+            || plan.thread_pool_bulkhead.is_some()
+            || plan.deadline.is_some();
+        if !has_steps {
+            report.error(&named.at, &named.path, "names no step, and there is no instance of its name");
+        }
+        let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.get(name));
+        let Some(limiter) = limiter else { return };
+        let at = |step: &str| {
+            let set = record.get(step);
+            let path = set.map_or(&*named.path, |set| &*set.path).to_owned();
+            (set.map_or_else(|| named.at.clone(), |set| set.origin.clone()), path)
+        };
+        if !limiter.cancel_running_future() {
+            let (origin, path) = at("time_limiter");
+            let message = "its time limiter must not have cancelRunningFuture: false, which no pipeline can keep";
+            report.error(origin, &path, message);
+        }
+        let timeout = limiter.timeout();
+        if let Some(deadline) = plan.deadline.filter(|deadline| *deadline < timeout) {
+            let (origin, path) = at("deadline");
+            let message =
+                format!("{deadline:?} is not allowed, must be at least {timeout:?}, its time limiter's timeout");
+            report.error(origin, &path, message);
+        }
+        let pools = plan.thread_pool_bulkhead.as_ref();
+        let bulkhead = plan
+            .bulkhead
+            .as_ref()
+            .and_then(|name| self.bulkheads.get(name))
+            .or_else(|| self.thread_pool_bulkheads.get(pools?));
+        let wait = bulkhead.map(BulkheadConfig::max_wait);
+        if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
+            let (origin, path) = at("bulkhead");
+            let message = format!(
+                "its bulkhead's maxWaitDuration {wait:?} is not allowed, must be at most {timeout:?}, its time limiter's timeout"
+            );
+            report.error(origin, &path, message);
+        }
+    }
+}
+
+fn reference(report: &mut Report, set: &Set, said: &str, names: &[Arc<str>]) -> Option<Arc<str>> {
+    if let Some(name) = names.iter().find(|name| &***name == said) {
+        return Some(name.clone());
+    }
+    let known = || names.iter().map(|name| &**name).take(50);
+    let what = format!("there is no instance `{}`", super::problem::shown(said));
+    report.unknown(&set.origin, &set.path, &what, nearest(said, known()), known(), false);
+    None
+}

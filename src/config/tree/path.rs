@@ -1,0 +1,142 @@
+//! Keys: what is in one, and which spellings are the same.
+
+/// One step of a dotted key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::config) struct Segment {
+    pub(in crate::config) text: String,
+    /// It stood in brackets, and so is a name to the letter (or a list's index).
+    pub(in crate::config) bracketed: bool,
+}
+
+impl Segment {
+    /// As it is written in a path.
+    pub(in crate::config) fn push_to(&self, path: &mut String) {
+        if self.bracketed {
+            path.push('[');
+            path.push_str(&self.text);
+            path.push(']');
+            return;
+        }
+        if !path.is_empty() {
+            path.push('.');
+        }
+        path.push_str(&self.text);
+    }
+}
+
+/// Takes the first segment off a dotted key: `a.b`, `[a.b].c`, `a[0]`, `a[b.c].d`.
+pub(in crate::config) fn split(key: &str) -> Result<(Segment, Option<&str>), &'static str> {
+    if let Some(rest) = key.strip_prefix('[') {
+        let Some((name, rest)) = rest.split_once(']') else {
+            return Err("a key with no closing bracket");
+        };
+        let rest = match rest.strip_prefix('.') {
+            Some("") => return Err("a key that ends with a dot"),
+            Some(rest) => Some(rest),
+            None if rest.is_empty() => None,
+            None if rest.starts_with('[') => Some(rest),
+            None => return Err("a key with no dot after a bracket"),
+        };
+        return Ok((Segment { text: name.to_owned(), bracketed: true }, rest));
+    }
+    let end = key.find(['.', '[']).unwrap_or(key.len());
+    let (first, rest) = key.split_at(end);
+    if first.is_empty() {
+        return Err("a key with an empty part");
+    }
+    let rest = match rest.strip_prefix('.') {
+        Some("") => return Err("a key that ends with a dot"),
+        Some(rest) => Some(rest),
+        None if rest.is_empty() => None,
+        None => Some(rest),
+    };
+    Ok((Segment { text: first.to_owned(), bracketed: false }, rest))
+}
+
+/// What all of Spring's spellings of a key have in common: camelCase, kebab-case, `snake_case`, UPPER.
+pub(in crate::config) fn fold(key: &str) -> String {
+    key.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+}
+
+/// The one of `known` that is nearest to `key`, if any is near enough to be meant.
+pub(in crate::config) fn nearest<'a>(
+    key: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    // Nobody misspells a key into one of this length.
+    if key.len() > 100 {
+        return None;
+    }
+    let folded = fold(key);
+    let near = known.into_iter().map(|known| (distance(&folded, &fold(known)), known));
+    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
+    (distance <= (folded.chars().count().max(3) / 3).min(5)).then_some(known)
+}
+
+/// How many letters are to be added, dropped, changed or swapped with their neighbour.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    let mut last = '\0';
+    for (i, c) in one.chars().enumerate() {
+        let mut next = vec![i + 1];
+        for (j, &d) in other.iter().enumerate() {
+            let mut best = (row[j] + usize::from(c != d)).min(row[j + 1] + 1).min(next[j] + 1);
+            if j > 0 && i > 0 && c == other[j - 1] && last == d {
+                best = best.min(before[j - 1] + 1);
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+        last = c;
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut key: &str) -> Result<Vec<(String, bool)>, &'static str> {
+        let mut segments = Vec::new();
+        loop {
+            let (segment, rest) = split(key)?;
+            segments.push((segment.text, segment.bracketed));
+            match rest {
+                Some(rest) => key = rest,
+                None => return Ok(segments),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_come_apart_at_dots_and_brackets() {
+        let plain = |text: &str| (text.to_owned(), false);
+        let exact = |text: &str| (text.to_owned(), true);
+        assert_eq!(all("a.b-c").unwrap(), [plain("a"), plain("b-c")]);
+        assert_eq!(all("[a.b].c").unwrap(), [exact("a.b"), plain("c")]);
+        assert_eq!(all("a[b.c].d").unwrap(), [plain("a"), exact("b.c"), plain("d")]);
+        assert_eq!(all("a[0][1]").unwrap(), [plain("a"), exact("0"), exact("1")]);
+        for wrong in ["", ".", "a.", ".a", "a..b", "[a", "[a]b", "a[b].", "a["] {
+            assert!(all(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn spellings_are_one() {
+        for key in ["failureRateThreshold", "failure-rate-threshold", "FAILURE_RATE_THRESHOLD"] {
+            assert_eq!(fold(key), "failureratethreshold");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_finds_its_key_and_a_far_one_none() {
+        let known = ["failure_rate_threshold", "max_attempts", "instances"];
+        assert_eq!(nearest("failureRateTreshold", known), Some("failure_rate_threshold"));
+        assert_eq!(nearest("maxAttemtps", known), Some("max_attempts"));
+        assert_eq!(nearest("instance", known), Some("instances"));
+        assert_eq!(nearest("colour", known), None);
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
+    }
+}
