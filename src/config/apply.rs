@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use super::Config;
 use super::loaded::{Entry, Patterns};
 use super::pipelines::PipelinePlan;
 use super::read::Record;
-use super::Config;
 use crate::patterns::Instance;
 use crate::patterns::bulkhead::BulkheadConfig;
 use crate::patterns::retry::RetryConfig;
@@ -215,9 +215,8 @@ fn put<H: Instance>(
     let named: std::collections::HashSet<_> =
         patterns.instances.iter().map(|entry| &*entry.name).collect();
     let others = view.list().into_iter().map(|there| there.shared_name().clone());
-    done.not_in_file.extend(
-        others.filter(|name| !named.contains(&**name)).map(|name| (kind, name)),
-    );
+    done.not_in_file
+        .extend(others.filter(|name| !named.contains(&**name)).map(|name| (kind, name)));
     Ok(())
 }
 

@@ -71,8 +71,15 @@ impl Loader {
             Err(_) => self.load(&path)?,
         };
         config.apply(registry).map_err(|error| ConfigErrors::unreadable(&name, error))?;
-        let state = State { config: Arc::new(config), seen: seen.ok(), error: None, applied: 1, refused: 0 };
-        let shared = Shared { loader: self, path, registry: registry.clone(), state: Lock::new(state) };
+        let state = State {
+            config: Arc::new(config),
+            seen: seen.ok(),
+            error: None,
+            applied: 1,
+            refused: 0,
+        };
+        let shared =
+            Shared { loader: self, path, registry: registry.clone(), state: Lock::new(state) };
         let shared = Arc::new(shared);
         let watched = Arc::downgrade(&shared);
         let task = tokio::spawn(async move {

@@ -61,10 +61,10 @@ fn what_is_there_is_updated_in_place_and_what_is_not_in_the_file_is_told() {
     let retry = registry.retries().find("orders").unwrap();
     let breaker = registry.circuit_breakers().find("orders").unwrap();
     breaker.transition_to_open().unwrap();
-    let changed = FILE.replace("max_attempts: 2", "max_attempts: 4").replace("zebra: {}, ", "").replace(
-        ", circuit_breaker: zebra",
-        "",
-    );
+    let changed = FILE
+        .replace("max_attempts: 2", "max_attempts: 4")
+        .replace("zebra: {}, ", "")
+        .replace(", circuit_breaker: zebra", "");
     let applied = config(&changed).apply(&registry).unwrap();
     assert_eq!(applied.created, []);
     assert_eq!(applied.not_in_file, [(InstanceKind::CircuitBreaker, "zebra".into())]);

@@ -83,7 +83,10 @@ fn a_variable_that_matches_nothing_is_an_error_that_names_it() {
         let problem = errors.iter().next().unwrap();
         assert_eq!(problem.variable(), Some(name));
         assert_eq!(problem.line(), None);
-        assert!(errors.to_string().starts_with(&format!("environment variable {name}: ")), "{errors}");
+        assert!(
+            errors.to_string().starts_with(&format!("environment variable {name}: ")),
+            "{errors}"
+        );
     }
 }
 

@@ -26,12 +26,21 @@ fn each_format_has_places() {
         let problem = errors.iter().next().unwrap();
         (problem.line().unwrap(), problem.column().unwrap())
     };
-    assert_eq!(place(Format::Toml, "# ä\n[seawall.retry.instances.a]\n  max_attempts = 0\n"), (3, 3));
     assert_eq!(
-        place(Format::Json, "{\"seawall\":\n {\"retry\": {\"instances\": {\"a\":\n  {\"maxAttempts\": 0}}}}}"),
+        place(Format::Toml, "# ä\n[seawall.retry.instances.a]\n  max_attempts = 0\n"),
+        (3, 3)
+    );
+    assert_eq!(
+        place(
+            Format::Json,
+            "{\"seawall\":\n {\"retry\": {\"instances\": {\"a\":\n  {\"maxAttempts\": 0}}}}}"
+        ),
         (3, 4)
     );
-    assert_eq!(place(Format::Yaml, "# ä\nä: 1\nseawall.retry.instances.a:\n  maxAttempts: 0"), (4, 3));
+    assert_eq!(
+        place(Format::Yaml, "# ä\nä: 1\nseawall.retry.instances.a:\n  maxAttempts: 0"),
+        (4, 3)
+    );
 }
 
 #[test]
@@ -138,7 +147,8 @@ fn a_file_that_is_large_deep_or_explodes_is_refused_at_once() {
         assert!(errors.contains(part), "{part}: {errors}");
     }
     let _ = yaml(&merges);
-    for (format, text) in [(Format::Json, "["), (Format::Toml, "a = ["), (Format::Json, "{\"a\":")] {
+    for (format, text) in [(Format::Json, "["), (Format::Toml, "a = ["), (Format::Json, "{\"a\":")]
+    {
         let text = text.repeat(50_000);
         assert!(Config::from_text(format, "f", &text).is_err(), "{format}");
     }

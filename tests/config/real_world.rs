@@ -147,8 +147,15 @@ fn each_value_tells_where_it_comes_from() {
     );
     // Through a merge key it is the anchor's line.
     assert_eq!(
-        from("circuit_breaker.stock.permitted_number_of_calls_in_half_open_state".replace("stock", "[legacy.stock]").as_str()),
-        format!("application.yml:{} (configs.default)", at("permittedNumberOfCallsInHalfOpenState"))
+        from(
+            "circuit_breaker.stock.permitted_number_of_calls_in_half_open_state"
+                .replace("stock", "[legacy.stock]")
+                .as_str()
+        ),
+        format!(
+            "application.yml:{} (configs.default)",
+            at("permittedNumberOfCallsInHalfOpenState")
+        )
     );
     assert_eq!(from("circuit_breaker.orders.initial_state"), "default");
 }
@@ -192,7 +199,8 @@ fn a_profile_and_the_environment_change_it() {
         line(&config, "bulkhead.orders.max_concurrent_calls"),
         (
             "77".to_owned(),
-            "environment variable RESILIENCE4J_BULKHEAD_BACKENDS_ORDERS_MAXCONCURRENTCALLS".to_owned()
+            "environment variable RESILIENCE4J_BULKHEAD_BACKENDS_ORDERS_MAXCONCURRENTCALLS"
+                .to_owned()
         )
     );
     assert_eq!(config.circuit_breakers().tags().last(), Some(("region", "us")));
@@ -201,13 +209,17 @@ fn a_profile_and_the_environment_change_it() {
 #[test]
 fn a_class_without_a_meaning_is_an_error_or_a_warning_where_that_is_asked_for() {
     let errors = Config::load(path()).unwrap_err().to_string();
-    assert!(errors.contains("ignoreExceptions[0]: com.example.orders.BusinessException"), "{errors}");
+    assert!(
+        errors.contains("ignoreExceptions[0]: com.example.orders.BusinessException"),
+        "{errors}"
+    );
     assert!(errors.contains("ClassMap"), "{errors}");
     let text = std::fs::read_to_string(path()).unwrap().replace(
         "registerHealthIndicator: true",
         "registerHealthIndicator: true\n        ignoreClassBindingExceptions: true",
     );
     let config = crate::support::yaml(&text).unwrap();
-    let warned = |part: &str| config.warnings().iter().any(|warning| warning.to_string().contains(part));
+    let warned =
+        |part: &str| config.warnings().iter().any(|warning| warning.to_string().contains(part));
     assert!(warned("com.example.orders.BusinessException has no meaning here"));
 }

@@ -11,7 +11,10 @@ fn the_committed_schema_is_that_of_the_tables() {
         std::fs::write(&path, &schema).unwrap();
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == schema, "docs/seawall.schema.json is behind: run with SEAWALL_WRITE_SCHEMA=1");
+    assert!(
+        committed == schema,
+        "docs/seawall.schema.json is behind: run with SEAWALL_WRITE_SCHEMA=1"
+    );
 }
 
 #[test]
@@ -25,7 +28,9 @@ fn it_has_every_key_with_its_range() {
     }
     assert_eq!(breaker["waitDurationInOpenState"]["x-minimum"], "1ms");
     assert_eq!(breaker["open_wait"]["$ref"], "#/$defs/backoff");
-    assert!(breaker["registerHealthIndicator"]["description"].as_str().unwrap().contains("no effect"));
+    assert!(
+        breaker["registerHealthIndicator"]["description"].as_str().unwrap().contains("no effect")
+    );
     let own = &schema["properties"]["seawall"]["properties"];
     assert!(own["pipelines"].is_object() && own["retry"].is_object());
 }

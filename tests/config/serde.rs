@@ -25,14 +25,18 @@ fn they_are_part_of_a_users_own_settings() {
     assert_eq!(mine.retry.max_attempts, None);
     let written = serde_json::to_string(&mine).unwrap();
     assert!(written.contains(r#""wait_duration_in_open_state":"7500ms""#), "{written}");
-    assert!(written.contains(r#""backoff":{"kind":"full_jitter","base":"100ms","cap":"5s"}"#), "{written}");
+    assert!(
+        written.contains(r#""backoff":{"kind":"full_jitter","base":"100ms","cap":"5s"}"#),
+        "{written}"
+    );
     let again: Mine = serde_json::from_str(&written).unwrap();
     assert_eq!((again.breaker, again.retry), (mine.breaker, mine.retry));
 }
 
 #[test]
 fn what_is_wrong_is_told() {
-    let error = serde_json::from_str::<RetrySettings>(r#"{"maxAttempts": 0, "waitDurration": 1}"#).unwrap_err();
+    let error = serde_json::from_str::<RetrySettings>(r#"{"maxAttempts": 0, "waitDurration": 1}"#)
+        .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("maxAttempts: 0 is not allowed, must be from 1"), "{text}");
     assert!(text.contains("did you mean `waitDuration`?"), "{text}");

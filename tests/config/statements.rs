@@ -117,7 +117,10 @@ fn cf6_growing_and_random_waits_are_an_error_for_a_breaker_and_combined_for_a_re
     let both = "enableExponentialBackoff: true\nenableRandomizedWait: true";
     let text = wrong(&breaker(both));
     assert!(text.contains(":3:3: "), "{text}");
-    assert!(text.contains("enableRandomizedWait: true is not allowed, must be false beside"), "{text}");
+    assert!(
+        text.contains("enableRandomizedWait: true is not allowed, must be false beside"),
+        "{text}"
+    );
     let text = format!("resilience4j.retry.instances.orders:\n{}", indented(both));
     let printed = format!("{:?}", yaml(&text).unwrap().retries().get("orders").unwrap());
     assert!(printed.contains("Exponential { initial: 500ms, multiplier: 1.5 }"), "{printed}");
@@ -144,15 +147,18 @@ fn cf7_a_threshold_in_a_file_is_from_1_to_100_and_in_code_from_above_0() {
 #[test]
 fn cf8_a_queue_of_minus_one_is_one_of_a_hundred() {
     for (text, expected) in [("-1", 100), ("0", 0), ("7", 7)] {
-        let text = format!("resilience4j.thread-pool-bulkhead.instances.orders.queueCapacity: {text}");
+        let text =
+            format!("resilience4j.thread-pool-bulkhead.instances.orders.queueCapacity: {text}");
         let config = yaml(&text).unwrap();
         let pool = config.thread_pool_bulkheads().get("orders").unwrap();
         assert_eq!(pool.queue_capacity(), Some(expected));
         let shown = value(&config, "thread_pool_bulkhead.orders.queue_capacity");
         assert_eq!(shown, expected.to_string());
     }
-    assert!(wrong("resilience4j.thread-pool-bulkhead.instances.orders.queueCapacity: -2")
-        .ends_with("-2 is not allowed, must be from -1 to 2147483647"));
+    assert!(
+        wrong("resilience4j.thread-pool-bulkhead.instances.orders.queueCapacity: -2")
+            .ends_with("-2 is not allowed, must be from -1 to 2147483647")
+    );
 }
 
 #[test]
@@ -173,14 +179,17 @@ fn cf9_backends_and_limiters_are_instances() {
     // Both names may be used at once, but not for one setting.
     let both = "resilience4j.retry: {backends: {a: {maxAttempts: 2}}, instances: {b: {}, a: {waitDuration: 1s}}}";
     assert_eq!(yaml(both).unwrap().retries().iter().count(), 2);
-    let twice = "resilience4j.retry: {backends: {a: {maxAttempts: 2}}, instances: {a: {maxAttempts: 2}}}";
+    let twice =
+        "resilience4j.retry: {backends: {a: {maxAttempts: 2}}, instances: {a: {maxAttempts: 2}}}";
     assert!(wrong(twice).contains("set twice"));
 }
 
 #[test]
 fn cf10_an_error_names_place_key_value_and_range() {
-    let errors = yaml(&breaker("minimumNumberOfCalls: 0\nslidingWindowSize: many\nwaitDurationInOpenState: 0s"))
-        .unwrap_err();
+    let errors = yaml(&breaker(
+        "minimumNumberOfCalls: 0\nslidingWindowSize: many\nwaitDurationInOpenState: 0s",
+    ))
+    .unwrap_err();
     let told: Vec<_> = errors
         .iter()
         .map(|problem| {
@@ -188,8 +197,10 @@ fn cf10_an_error_names_place_key_value_and_range() {
             (problem.line().unwrap(), key, problem.value().unwrap(), problem.expected().unwrap())
         })
         .collect();
-    let told: Vec<_> =
-        told.iter().map(|(line, key, value, expected)| (*line, key.as_str(), *value, *expected)).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(line, key, value, expected)| (*line, key.as_str(), *value, *expected))
+        .collect();
     assert_eq!(
         told,
         [
@@ -231,7 +242,8 @@ seawall.retry:
     assert!(printed("a").contains("Fixed(3s)"), "{}", printed("a"));
     assert!(printed("b").contains("Fixed(4s)"), "{}", printed("b"));
     assert!(printed("c").contains("Uniform { least: 1s, most: 2s }"), "{}", printed("c"));
-    let both = wrong("seawall.retry.instances.a: {wait_duration: 1s, backoff: {kind: fixed, base: 1s}}");
+    let both =
+        wrong("seawall.retry.instances.a: {wait_duration: 1s, backoff: {kind: fixed, base: 1s}}");
     assert!(both.contains("not set beside `backoff`"), "{both}");
 }
 
