@@ -223,3 +223,16 @@ async fn config_file_checks_a_file() {
         .says(":2:3: resilience4j.retry.instances.orders.maxAttempts: 0 is not allowed, must be from 1 to 4294967295")
         .says(":3:3: resilience4j.retry.instances.orders.waitDurtion: unknown key, did you mean `waitDuration`?");
 }
+
+// ## observe
+
+#[tokio::test]
+async fn observe() {
+    let run = run("observe", "").await;
+    run.exits_with(0)
+        .says("GET /flaky  200 OK")
+        .says("of 10 were never sent")
+        .says(r#"resilience4j_circuitbreaker_state{name="inventory",state="open",team="shop"} 1"#)
+        .says(r#"resilience4j_timelimiter_calls_total{name="inventory",kind="timeout",team="shop"} 3"#)
+        .says("\"state\": \"open\"");
+}
