@@ -60,7 +60,7 @@ impl Config {
             previous.map(|previous| &previous.retries),
             &mut done,
             &Default::default(),
-            |there, new| new.keeping_budget(there),
+            |present, config| config.keeping_budget(present),
         )?;
         put(
             &registry.bulkheads(),
