@@ -68,6 +68,7 @@ pub(super) type Exporter = dyn Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + S
 pub(in crate::telemetry) struct ExporterId(u64);
 
 /// The instance that an exporter is asked about.
+#[cfg_attr(not(any(feature = "metrics", feature = "otel")), allow(dead_code))]
 pub(in crate::telemetry) struct Watched<'a> {
     pub(in crate::telemetry) step: Step,
     pub(in crate::telemetry) name: &'a str,
