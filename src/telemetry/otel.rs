@@ -14,7 +14,9 @@ use std::sync::{Arc, Weak};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter as OtelMeter};
 
-use super::meters::{BUCKETS, ENDS, ExporterId, Labels, METERS, Meter, MeterKind, Meters, Reading};
+use super::meters::{
+    BUCKETS, ENDS, ExporterId, Family, Labels, METERS, Meter, MeterKind, Meters, Reading,
+};
 use super::meters::{Watched, labels_of_end, timed, timer_of};
 use super::{Event, Observer};
 
@@ -87,7 +89,7 @@ fn observable(meter: &OtelMeter, of: &'static Meter, shared: Weak<Shared>) {
                     }
                 });
             };
-            drop(counter.with_callback(observe).build());
+            let _ = counter.with_callback(observe).build();
         }
         MeterKind::Gauge => {
             let gauge = meter.f64_observable_gauge(of.name).with_description(of.help);
@@ -98,7 +100,7 @@ fn observable(meter: &OtelMeter, of: &'static Meter, shared: Weak<Shared>) {
                     }
                 });
             };
-            drop(gauge.with_callback(observe).build());
+            let _ = gauge.with_callback(observe).build();
         }
         MeterKind::Timer => {}
     }
@@ -107,7 +109,7 @@ fn observable(meter: &OtelMeter, of: &'static Meter, shared: Weak<Shared>) {
 fn each(shared: &Weak<Shared>, of: &'static Meter, observe: impl Fn(&Labels, &Reading)) {
     let Some(shared) = shared.upgrade() else { return };
     let families = shared.meters.collect_only(of);
-    for (labels, reading) in families.iter().flat_map(|family| family.series()) {
+    for (labels, reading) in families.iter().flat_map(Family::series) {
         observe(labels, reading);
     }
 }

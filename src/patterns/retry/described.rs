@@ -1,5 +1,6 @@
 //! The settings as a list, for people and programs to look at.
 
+use super::RetryBudget;
 use super::config::RetryConfig;
 use crate::telemetry::snapshot::Settings;
 
@@ -14,7 +15,7 @@ impl RetryConfig {
             .with_span("max_retry_after", self.max_retry_after)
             .with("retry_after_spread", self.retry_after_spread)
             .with("fail_after_max_attempts", self.fail_after_max_attempts)
-            .with("budget", self.budget.as_ref().map(|budget| budget.kind()))
+            .with("budget", self.budget.as_ref().map(RetryBudget::kind))
             .with("fail_when_budget_spent", self.fail_when_budget_spent)
             .with("before_retry", self.before_retry.is_some())
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
+use super::attached::Attached;
 use super::families::{Families, Out};
 use super::list::{self, Meter};
 use super::read::Metered;
@@ -34,9 +35,9 @@ impl Meters {
             group: Arc::downgrade(group),
             name: group.name().clone(),
             recorders: Arc::new(Recorders::new()),
-            attached: Lock::new(Some(Vec::new())),
+            attached: Attached::new(),
         };
-        self.add(address, Arc::new(source));
+        self.add(address, source);
     }
 }
 
@@ -44,8 +45,7 @@ struct GroupSource {
     group: Weak<dyn AnyGroup>,
     name: Arc<str>,
     recorders: Arc<Recorders>,
-    /// Nothing once it is closed.
-    attached: Lock<Option<Vec<(Option<ExporterId>, ObserverId)>>>,
+    attached: Attached,
 }
 
 /// One of each kind that needs one: the group's instances may be of several patterns.
@@ -80,19 +80,12 @@ impl GroupSource {
     fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
         let Some(group) = self.group.upgrade() else { return };
         let id = group.observe(observer);
-        let late = match &mut *self.attached.lock() {
-            Some(attached) => {
-                attached.push((exporter, id));
-                false
-            }
-            None => true,
-        };
-        if late {
+        if !self.attached.note(exporter, id) {
             group.unobserve(id);
         }
     }
 
-    fn take_off(&self, ids: impl IntoIterator<Item = ObserverId>) {
+    fn take_off(&self, ids: Vec<ObserverId>) {
         if let Some(group) = self.group.upgrade() {
             ids.into_iter().for_each(|id| group.unobserve(id));
         }
@@ -146,16 +139,11 @@ impl Source for GroupSource {
     }
 
     fn detach(&self, id: ExporterId) {
-        let taken: Vec<_> = match &mut *self.attached.lock() {
-            Some(attached) => attached.extract_if(.., |(of, _)| *of == Some(id)).collect(),
-            None => return,
-        };
-        self.take_off(taken.into_iter().map(|(_, id)| id));
+        self.take_off(self.attached.take(id));
     }
 
     fn close(&self) {
-        let taken = self.attached.lock().take();
-        self.take_off(taken.into_iter().flatten().map(|(_, id)| id));
+        self.take_off(self.attached.close());
     }
 }
 

@@ -24,16 +24,16 @@
 //! | `resilience4j.retry.calls.by.attempts` * | counter | `attempts` = `1` to `5`, `more` |
 //! | `resilience4j.retry.retries` *, `.budget.refused.calls` * | counter | |
 //! | `resilience4j.timelimiter.calls` | counter | `kind` = `successful`, `failed`, `timeout` |
-//! | `resilience4j.timer.calls` | timer | `kind` = `successful`, `failed`; `failure` = the cause, empty on success |
 //! | `resilience4j.thread.virtual_thread_enabled` | gauge, always 0 | (nor `name`) |
 //!
-//! Those with a star are not in Resilience4j. In Prometheus's text dots are underscores, counters end in `_total`, and a timer is a
+//! Those with a star are not in Resilience4j. Its `resilience4j.timer.calls` is not here: there is no pattern that only measures. In Prometheus's text dots are underscores, counters end in `_total`, and a timer is a
 //! histogram `…_seconds` with a gauge `…_seconds_max`, which Micrometer makes of the longest call of the last minutes.
 //!
 //! Instances of one pattern with the same name and tags are one series: the keyed instances of a group, for example, which appear
 //! under the group's name. Counters, durations and gauges are added up, so `state` says how many are in each; of the rates
 //! the highest counts.
 
+mod attached;
 mod families;
 mod group;
 mod list;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::attached::Attached;
 use super::families::{Families, Out};
 use super::list::{Meter, VIRTUAL_THREADS};
 use super::read::Metered;
@@ -67,6 +68,7 @@ pub(super) type Exporter = dyn Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + S
 pub(in crate::telemetry) struct ExporterId(u64);
 
 /// The instance that an exporter is asked about.
+#[cfg_attr(not(any(feature = "metrics", feature = "otel")), allow(dead_code))]
 pub(in crate::telemetry) struct Watched<'a> {
     pub(in crate::telemetry) step: Step,
     pub(in crate::telemetry) name: &'a str,
@@ -90,17 +92,18 @@ impl Meters {
     /// A tag that is called like one of a meter's own (`name`, `kind`, `state`) is left out of that meter. Instances need not
     /// have the same tags.
     pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
-        let source = Arc::new(One {
+        let source = One {
             instance: instance.weak(),
             name: instance.shared_name().clone(),
             tags: Lock::new(tags.into()),
             recorder: H::recorder().map(Arc::new),
-            attached: Lock::new(Some(Vec::new())),
-        });
+            attached: Attached::new(),
+        };
         self.add(instance.address(), source);
     }
 
-    pub(super) fn add(&self, address: usize, source: Arc<dyn Source>) {
+    pub(super) fn add(&self, address: usize, source: impl Source + 'static) {
+        let source: Arc<dyn Source> = Arc::new(source);
         let exporters = {
             let mut list = self.shared.list.lock();
             match list.sources.entry(address) {
@@ -313,22 +316,14 @@ struct One<H: Metered> {
     name: Arc<str>,
     tags: Lock<Tags>,
     recorder: Option<Arc<Recorder>>,
-    /// Nothing once it is closed: whoever comes late finds that out under the same lock.
-    attached: Lock<Option<Vec<(Option<ExporterId>, ObserverId)>>>,
+    attached: Attached,
 }
 
 impl<H: Metered> One<H> {
     fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
         let Some(instance) = (self.instance)() else { return };
         let id = instance.attach(observer);
-        let late = match &mut *self.attached.lock() {
-            Some(attached) => {
-                attached.push((exporter, id));
-                false
-            }
-            None => true,
-        };
-        if late {
+        if !self.attached.note(exporter, id) {
             instance.detach(id);
         }
     }
@@ -337,7 +332,7 @@ impl<H: Metered> One<H> {
         self.tags.lock().clone()
     }
 
-    fn take_off(&self, ids: impl IntoIterator<Item = ObserverId>) {
+    fn take_off(&self, ids: Vec<ObserverId>) {
         if let Some(instance) = (self.instance)() {
             ids.into_iter().for_each(|id| instance.detach(id));
         }
@@ -389,15 +384,10 @@ impl<H: Metered> Source for One<H> {
     }
 
     fn detach(&self, id: ExporterId) {
-        let taken: Vec<_> = match &mut *self.attached.lock() {
-            Some(attached) => attached.extract_if(.., |(of, _)| *of == Some(id)).collect(),
-            None => return,
-        };
-        self.take_off(taken.into_iter().map(|(_, id)| id));
+        self.take_off(self.attached.take(id));
     }
 
     fn close(&self) {
-        let taken = self.attached.lock().take();
-        self.take_off(taken.into_iter().flatten().map(|(_, id)| id));
+        self.take_off(self.attached.close());
     }
 }
