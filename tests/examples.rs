@@ -186,3 +186,13 @@ async fn observe() {
         .says(r#"resilience4j_timelimiter_calls_total{name="inventory",kind="timeout",team="shop"} 3"#)
         .says("\"state\": \"open\"");
 }
+
+#[tokio::test]
+async fn per_host() {
+    let run = run("per_host", "").await;
+    run.exits_with(0)
+        .says("inventory  breaker never opened")
+        .says("orders     breaker opened, and closed again")
+        .says("group `hosts`: 1000 pipelines (1000 closed)")
+        .says("✔ only the breaker of the host that failed opened");
+}

@@ -39,6 +39,8 @@ impl Ages {
 pub(super) struct Walks {
     room: Walk,
     idle: Walk,
+    /// Shards through which the walk for room has gone since it found something.
+    in_vain: usize,
     /// All were found busy in this second: nobody looks again before the next but one.
     busy_at: Option<u32>,
     /// The last look for idle ones.
@@ -50,8 +52,8 @@ pub(super) struct Walks {
 struct Walk {
     shard: usize,
     at: usize,
-    /// Shards that were walked through since something was found.
-    in_vain: usize,
+    /// So many of the shard were looked at since the walk came to it.
+    seen: usize,
 }
 
 /// What has to go, with its key. Dropped where no lock is held.
@@ -69,35 +71,39 @@ impl Walks {
             return None;
         }
         self.busy_at = None;
-        let mut left = ROOM_STEPS;
-        while left > 0 {
-            let mut table = shards[self.room.shard].lock();
-            let steps = STRIDE.min(left);
-            let from = self.room.at;
-            let until = table.len().min(from + steps);
+        let walk = &mut self.room;
+        let mut steps = ROOM_STEPS;
+        while steps > 0 {
+            let mut table = shards[walk.shard].lock();
+            let len = table.len();
+            // How much of this shard was seen before, and in vain.
+            walk.seen = walk.seen.min(len);
+            let most = STRIDE.min(steps).min(len - walk.seen);
             let mut oldest: Option<(usize, u32)> = None;
-            let mut at = from;
-            while at < until && (oldest.is_none() || at < from + SAMPLE) {
+            let mut seen = 0;
+            while seen < most && (oldest.is_none() || seen < SAMPLE) {
+                let at = (walk.at + seen) % len;
                 let slot = table.slot(at);
                 let age = slot.age(now);
                 if oldest.is_none_or(|(_, oldest)| age > oldest) && can_go(slot, ages, age) {
                     oldest = Some((at, age));
                 }
-                at += 1;
+                seen += 1;
             }
-            left -= (at - from).max(1).min(left);
-            self.room.at = at;
+            walk.at = walk.at.wrapping_add(seen);
+            walk.seen += seen;
+            steps -= seen.max(1);
             if let Some((victim, _)) = oldest {
-                self.room.in_vain = 0;
-                let gone = table.remove(victim);
-                // The last has come to its place, and shall not be passed over.
-                self.room.at = self.room.at.min(table.len());
-                return Some(gone);
+                // Each shard gives in its turn.
+                walk.next(shards.len());
+                self.in_vain = 0;
+                return Some(table.remove(victim));
             }
-            if at >= table.len() {
-                self.room.next(shards.len());
-                if self.room.in_vain > shards.len() {
-                    self.room.in_vain = 0;
+            if walk.seen >= len {
+                walk.next(shards.len());
+                self.in_vain += 1;
+                if self.in_vain >= shards.len() {
+                    self.in_vain = 0;
                     self.busy_at = Some(now);
                     return None;
                 }
@@ -131,8 +137,7 @@ impl Walks {
 impl Walk {
     fn next(&mut self, shards: usize) {
         self.shard = (self.shard + 1) % shards;
-        self.at = 0;
-        self.in_vain += 1;
+        self.seen = 0;
     }
 
     /// Gives up what is too old, within so many steps or a whole round.
@@ -144,25 +149,26 @@ impl Walk {
         mut steps: usize,
     ) -> Gone<T> {
         let mut gone = Gone::new();
-        self.in_vain = 0;
-        while steps > 0 && self.in_vain <= shards.len() {
+        let mut left = shards.len();
+        while steps > 0 && left > 0 {
             let mut table = shards[self.shard].lock();
             for _ in 0..STRIDE.min(steps) {
-                if self.at >= table.len() {
+                if self.seen >= table.len() {
                     break;
                 }
                 steps -= 1;
-                let slot = table.slot(self.at);
+                let slot = table.slot(self.seen);
                 let age = slot.age(now);
                 if ages.idle.is_some_and(|idle| age >= idle) && can_go(slot, ages, age) {
                     // The last comes to its place, and is next.
-                    gone.push(table.remove(self.at));
+                    gone.push(table.remove(self.seen));
                 } else {
-                    self.at += 1;
+                    self.seen += 1;
                 }
             }
-            if self.at >= table.len() {
+            if self.seen >= table.len() {
                 self.next(shards.len());
+                left -= 1;
             }
         }
         gone

@@ -192,6 +192,8 @@ impl<T: Keyable> Keyed<T> {
 
     /// Gives up all instances that nobody has used for the idle expiry, and says how many. This happens by and by without being
     /// asked, but only as calls come.
+    ///
+    /// A use is noticed by the next look at the instance, and counts from then: calls do not look at the clock for this.
     pub fn evict_idle(&self) -> usize {
         self.group.evict_idle()
     }

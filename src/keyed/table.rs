@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-/// Slots of a full chunk. Chunks neither move nor leave more than one another's room unused.
-const CHUNK: usize = 64;
-
 /// A word of the index: the number of the slot plus one in its lower bits, a piece of the hash above. 0 is a free place.
 const SLOT_BITS: u32 = 20;
 const SLOT: u32 = (1 << SLOT_BITS) - 1;
@@ -22,9 +19,7 @@ pub(super) const OLDEST: u32 = STAMP / 2;
 pub(super) struct Table<T> {
     /// Open addressing with linear probing; a power of two, or empty at first.
     index: Box<[u32]>,
-    /// All full but the last.
-    chunks: Vec<Vec<Slot<T>>>,
-    len: usize,
+    slots: Vec<Slot<T>>,
     /// How many keys were asked for that were there, going round.
     pub(super) hits: u32,
     /// Is whatever comes in told to speak?
@@ -72,11 +67,11 @@ impl<T> Slot<T> {
 
 impl<T> Table<T> {
     pub(super) fn new() -> Self {
-        Self { index: Box::default(), chunks: Vec::new(), len: 0, hits: 0, relayed: false }
+        Self { index: Box::default(), slots: Vec::new(), hits: 0, relayed: false }
     }
 
     pub(super) const fn len(&self) -> usize {
-        self.len
+        self.slots.len()
     }
 
     /// The value of a key that is there, which is used now.
@@ -84,61 +79,55 @@ impl<T> Table<T> {
     pub(super) fn touch(&mut self, hash: u32, key: &str) -> Option<&T> {
         let slot = self.find(hash, key)?;
         self.hits = self.hits.wrapping_add(1);
-        let slot = &mut self.chunks[slot / CHUNK][slot % CHUNK];
+        let slot = &mut self.slots[slot];
         slot.stamp |= USED;
         Some(&slot.value)
     }
 
     /// The key must not be there yet.
     pub(super) fn insert(&mut self, hash: u32, key: Arc<str>, value: T, born_held: bool, now: u32) {
-        if (self.len + 1) * 8 > self.index.len() * 7 {
+        let at = self.slots.len();
+        debug_assert!(at < MOST, "the table is full");
+        if (at + 1) * 8 > self.index.len() * 7 {
             self.rebuild((self.index.len() * 2).max(8));
         }
-        let at = self.len;
-        debug_assert!(at < MOST, "the table is full");
-        if at == self.chunks.len() * CHUNK {
-            // The first grows by and by: many a table never holds more than a few.
-            let room = if at == 0 { 1 } else { CHUNK };
-            self.chunks.push(Vec::with_capacity(room));
+        if at == self.slots.capacity() {
+            // Not twice as many: what is not used is memory too.
+            self.slots.reserve_exact((at / 8).max(4));
         }
         let stamp = (now & STAMP) | if born_held { BORN_HELD } else { 0 };
-        self.chunks[at / CHUNK].push(Slot { key, hash, stamp, value });
-        self.len += 1;
+        self.slots.push(Slot { key, hash, stamp, value });
         let place = self.free(hash);
         self.index[place] = word(hash, at);
     }
 
     pub(super) fn slot(&mut self, at: usize) -> &mut Slot<T> {
-        &mut self.chunks[at / CHUNK][at % CHUNK]
+        &mut self.slots[at]
     }
 
     pub(super) fn at(&self, at: usize) -> &Slot<T> {
-        &self.chunks[at / CHUNK][at % CHUNK]
+        &self.slots[at]
     }
 
     /// All slots, in no order.
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot<T>> {
-        self.chunks.iter().flatten()
+        self.slots.iter()
     }
 
     /// Takes a slot out; the last one takes its place.
     pub(super) fn remove(&mut self, at: usize) -> Slot<T> {
         let place = self.place_of(at);
         self.close_gap(place);
-        let last = self.len - 1;
+        let last = self.slots.len() - 1;
         if at != last {
-            let hash = self.slot(last).hash;
             let place = self.place_of(last);
-            self.index[place] = word(hash, at);
+            self.index[place] = word(self.slots[last].hash, at);
         }
-        let chunk = self.chunks.last_mut().expect("the slot stands in one");
-        let moved = chunk.pop().expect("the last chunk is never empty");
-        if chunk.is_empty() {
-            self.chunks.pop();
+        let slot = self.slots.swap_remove(at);
+        if self.slots.len() * 2 < self.slots.capacity() {
+            self.slots.shrink_to(last + last / 8);
         }
-        self.len = last;
-        let slot = if at == last { moved } else { std::mem::replace(self.slot(at), moved) };
-        if self.index.len() > 8 && self.len * 8 < self.index.len() {
+        if self.index.len() > 8 && last * 8 < self.index.len() {
             self.rebuild(self.index.len() / 2);
         }
         slot
@@ -158,7 +147,7 @@ impl<T> Table<T> {
             }
             if (there ^ hash) & !SLOT == 0 {
                 let at = (there & SLOT) as usize - 1;
-                let slot = &self.chunks[at / CHUNK][at % CHUNK];
+                let slot = &self.slots[at];
                 if slot.hash == hash && *slot.key == *key {
                     return Some(at);
                 }
@@ -170,7 +159,7 @@ impl<T> Table<T> {
     /// Where in the index a slot is noted.
     fn place_of(&self, at: usize) -> usize {
         let mask = self.index.len() - 1;
-        let hash = self.chunks[at / CHUNK][at % CHUNK].hash;
+        let hash = self.slots[at].hash;
         let wanted = word(hash, at);
         let mut place = hash as usize & mask;
         while self.index[place] != wanted {
@@ -200,7 +189,7 @@ impl<T> Table<T> {
                 break;
             }
             let at = (there & SLOT) as usize - 1;
-            let home = self.chunks[at / CHUNK][at % CHUNK].hash as usize & mask;
+            let home = self.slots[at].hash as usize & mask;
             // Only what lies at or before the gap, seen from where it wants to be, may move there.
             if (place.wrapping_sub(home) & mask) >= (place.wrapping_sub(gap) & mask) {
                 self.index[gap] = there;
@@ -213,7 +202,7 @@ impl<T> Table<T> {
     fn rebuild(&mut self, places: usize) {
         self.index = vec![0; places].into();
         let mask = places - 1;
-        for (at, slot) in self.chunks.iter().flatten().enumerate() {
+        for (at, slot) in self.slots.iter().enumerate() {
             let mut place = slot.hash as usize & mask;
             while self.index[place] != 0 {
                 place = (place + 1) & mask;

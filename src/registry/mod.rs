@@ -90,7 +90,7 @@ mod view;
 
 use std::sync::Arc;
 
-pub use change::Change;
+pub use change::{Change, Subscriber};
 pub use error::RegistryError;
 pub use pipelines::{PipelineSpec, Pipelines};
 pub use settings::Settings;

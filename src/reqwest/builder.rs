@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Client;
-use super::through::Protection;
+use super::through::{Protection, Route};
+use crate::keyed::{Key, Keyed, KeyedLayer};
 use crate::pipeline::{HttpPipeline, Pipeline};
 
 /// Sets up a [`Client`].
@@ -15,19 +16,14 @@ use crate::pipeline::{HttpPipeline, Pipeline};
 pub struct ClientBuilder {
     inner: reqwest::ClientBuilder,
     name: Arc<str>,
-    pipeline: Option<HttpPipeline>,
+    route: Option<Route>,
     timeout: Option<Duration>,
 }
 
 impl ClientBuilder {
     /// reqwest's settings, and the safe pipeline [`Pipeline::http`].
     pub fn new() -> Self {
-        Self {
-            inner: reqwest::Client::builder(),
-            name: "http".into(),
-            pipeline: None,
-            timeout: None,
-        }
+        Self { inner: reqwest::Client::builder(), name: "http".into(), route: None, timeout: None }
     }
 
     /// The name of the default pipeline, which errors and events bear. Default: `http`.
@@ -38,7 +34,32 @@ impl ClientBuilder {
 
     /// What the calls go through. Default: the safe pipeline [`Pipeline::http`].
     pub fn pipeline(mut self, pipeline: HttpPipeline) -> Self {
-        self.pipeline = Some(pipeline);
+        self.route = Some(Route::One(pipeline));
+        self
+    }
+
+    /// A pipeline of its own for each host, so that one host that fails, or is slow, does no harm to calls to others.
+    ///
+    /// ```
+    /// use seawall::{Pipeline, keyed::Keyed};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let hosts = Keyed::new("hosts", |host| Pipeline::http(host).build())?;
+    /// let client = seawall::reqwest::Client::builder().per_host(hosts).build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// A redirect is followed by reqwest, within the call to the host that was asked first.
+    pub fn per_host(self, pipelines: Keyed<HttpPipeline>) -> Self {
+        self.keyed(KeyedLayer::per_host(pipelines))
+    }
+
+    /// A pipeline of its own for each [key](crate::keyed) of another kind: a tenant, a path template.
+    pub fn keyed<K>(mut self, pipelines: KeyedLayer<HttpPipeline, K>) -> Self
+    where
+        K: Key<reqwest::Request> + Send + Sync + 'static,
+    {
+        self.route = Some(Route::by_key(pipelines));
         self
     }
 
@@ -69,12 +90,11 @@ impl ClientBuilder {
     ///
     /// reqwest's, if TLS or the resolver cannot be set up.
     pub fn build(self) -> Result<Client, reqwest::Error> {
-        let pipeline = match self.pipeline {
-            Some(pipeline) => pipeline,
-            None => Pipeline::http(self.name).build().expect("the preset is valid"),
-        };
+        let route = self.route.unwrap_or_else(|| {
+            Route::One(Pipeline::http(self.name).build().expect("the preset is valid"))
+        });
         let client = self.inner.retry(reqwest::retry::never()).build()?;
-        Ok(Client::protect(client, Protection { pipeline, timeout: self.timeout }))
+        Ok(Client::protect(client, Protection { route, timeout: self.timeout }))
     }
 }
 
@@ -88,7 +108,7 @@ impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
             .field("inner", &self.inner)
-            .field("pipeline", &self.pipeline)
+            .field("route", &self.route)
             .field("timeout", &self.timeout)
             .finish()
     }

@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::overrides::{Call, CallEnds, CallReplay, Overrides};
-use super::through::Protection;
+use super::through::{Protection, Route};
 use super::{ClientBuilder, Error, RequestBuilder, RequestReplay};
 use crate::deadline::Deadline;
 use crate::error::ErrorService;
@@ -50,7 +50,7 @@ impl Client {
     /// Switch reqwest's own retries off in it, as the [module](super) says.
     #[must_use]
     pub fn wrap(client: reqwest::Client, pipeline: &HttpPipeline) -> Self {
-        Self::protect(client, Protection { pipeline: pipeline.clone(), timeout: None })
+        Self::protect(client, Protection { route: Route::One(pipeline.clone()), timeout: None })
     }
 
     pub(super) const fn protect(plain: reqwest::Client, protection: Protection) -> Self {
@@ -61,10 +61,10 @@ impl Client {
         (self.plain, self.protection)
     }
 
-    /// What the calls go through.
+    /// What the calls go through. Where that is one of many, [by host](ClientBuilder::per_host) say: the one for overflow.
     #[must_use]
-    pub const fn pipeline(&self) -> &HttpPipeline {
-        &self.protection.pipeline
+    pub fn pipeline(&self) -> &HttpPipeline {
+        self.protection.route.common()
     }
 
     /// Begins a GET.
@@ -143,7 +143,8 @@ impl Client {
         let deadline = Deadline::earlier(overrides.deadline, timeout.map(Deadline::after));
         let url_template = overrides.url_template.take();
         let replay = |replay| CallReplay { replay: RequestReplay(replay), url_template };
-        let fitted = self.protection.pipeline.fitted(CallEnds::of(&request), replay);
+        let fit = |pipeline: &HttpPipeline| pipeline.fitted(CallEnds::of(&request), replay);
+        let fitted = self.protection.route.with(&request, fit);
         let mut service = fitted.layer(ready);
         let _entered = deadline.map(Deadline::enter);
         ResponseFuture { call: service.call(Call { request, overrides }) }

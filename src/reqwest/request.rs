@@ -203,9 +203,9 @@ impl RequestBuilder {
     /// # Ok(()) }
     /// ```
     pub fn through(mut self, through: &impl Through) -> Self {
-        let Protection { pipeline, timeout } = through.protection();
+        let Protection { route, timeout } = through.protection();
         let timeout = timeout.or(self.protection.timeout);
-        self.protection = Protection { pipeline, timeout };
+        self.protection = Protection { route, timeout };
         self
     }
 }

@@ -1,14 +1,18 @@
 //! What calls can be sent through, and the door for builders that are reqwest's own.
 
+use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Response;
+use reqwest::{Request, Response};
 
 use super::{Client, Error, RequestBuilder};
+use crate::keyed::{Key, Keyed, KeyedLayer};
 use crate::pipeline::HttpPipeline;
 
-/// What a call can be sent through: a pipeline, or a [`Client`], which stands for its pipeline and its timeout.
+/// What a call can be sent through: a pipeline, one of many by the request's host or another
+/// [key](crate::keyed), or a [`Client`], which stands for its pipeline and its timeout.
 pub trait Through: private::Sealed {}
 
 mod private {
@@ -20,16 +24,77 @@ mod private {
 /// What stands around the calls of a client.
 #[derive(Clone, Debug)]
 pub struct Protection {
-    pub(super) pipeline: HttpPipeline,
+    pub(super) route: Route,
     /// The deadline of a whole call that sets none itself.
     pub(super) timeout: Option<Duration>,
+}
+
+/// Which pipeline a request goes through.
+#[derive(Clone)]
+pub(super) enum Route {
+    One(HttpPipeline),
+    ByKey(Keyed<HttpPipeline>, Arc<dyn Key<Request> + Send + Sync>),
+}
+
+impl Route {
+    pub(super) fn by_key(
+        layer: KeyedLayer<HttpPipeline, impl Key<Request> + Send + Sync + 'static>,
+    ) -> Self {
+        let (keyed, key) = layer.into_parts();
+        Self::ByKey(keyed, Arc::new(key))
+    }
+
+    /// The pipeline that stands for all.
+    pub(super) fn common(&self) -> &HttpPipeline {
+        match self {
+            Self::One(pipeline) => pipeline,
+            Self::ByKey(keyed, _) => keyed.overflow(),
+        }
+    }
+
+    /// Does `work` with the pipeline of this request.
+    pub(super) fn with<T>(&self, request: &Request, work: impl FnOnce(&HttpPipeline) -> T) -> T {
+        match self {
+            Self::One(pipeline) => work(pipeline),
+            Self::ByKey(keyed, key) => work(&keyed.get_or_shared(key.key(request).as_deref())),
+        }
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(pipeline) => pipeline.fmt(f),
+            Self::ByKey(keyed, _) => keyed.fmt(f),
+        }
+    }
+}
+
+/// By host.
+impl Through for Keyed<HttpPipeline> {}
+
+impl private::Sealed for Keyed<HttpPipeline> {
+    fn protection(&self) -> Protection {
+        let route = Route::by_key(KeyedLayer::per_host(self.clone()));
+        Protection { route, timeout: None }
+    }
+}
+
+impl<K: Key<Request> + Clone + Send + Sync + 'static> Through for KeyedLayer<HttpPipeline, K> {}
+
+impl<K: Key<Request> + Clone + Send + Sync + 'static> private::Sealed
+    for KeyedLayer<HttpPipeline, K>
+{
+    fn protection(&self) -> Protection {
+        Protection { route: Route::by_key(self.clone()), timeout: None }
+    }
 }
 
 impl Through for HttpPipeline {}
 
 impl private::Sealed for HttpPipeline {
     fn protection(&self) -> Protection {
-        Protection { pipeline: self.clone(), timeout: None }
+        Protection { route: Route::One(self.clone()), timeout: None }
     }
 }
 

@@ -21,7 +21,9 @@ impl Span {
     #[inline]
     pub(crate) fn get(&self) -> Duration {
         let word = self.0.load(Ordering::Relaxed);
-        Duration::new(word >> NANOS, word as u32 & ((1 << NANOS) - 1))
+        // The compiler does not know that there are not more, and would have them carried over.
+        let nanos = (word as u32 & ((1 << NANOS) - 1)).min(999_999_999);
+        Duration::new(word >> NANOS, nanos)
     }
 
     /// What is longer than five centuries is that long.

@@ -1,7 +1,9 @@
 //! Each layer alone.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use seawall::keyed::{Key, Keyable, Keyed, KeyedLayer};
 use seawall::testing::contract::Contract;
 use seawall::*;
 
@@ -179,4 +181,89 @@ async fn check_rate_limiters(algorithm: RateLimiterAlgorithm) {
     for (permits, timeout) in [(1, Duration::ZERO), (1, ms(1_000)), (2, ms(100)), (50, ms(1_000))] {
         check_rate_limiter(Limits { permits, timeout, algorithm }).await;
     }
+}
+
+// ## By key
+
+/// The keyed layer over `layer`, with one key for whatever request.
+fn keyed<T: Keyable>(layer: T) -> KeyedLayer<T, OneKey> {
+    KeyedLayer::new(Keyed::new("keyed", move |_| Ok(layer.clone())).unwrap(), OneKey)
+}
+
+#[derive(Clone)]
+struct OneKey;
+
+impl<Req> Key<Req> for OneKey {
+    fn key<'a>(&'a self, _: &'a Req) -> Option<Cow<'a, str>> {
+        Some(Cow::Borrowed("key"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_bulkhead_with_a_short_wait() {
+    Contract::new(|| {
+        let bulkhead = bulkhead(1, ms(50));
+        (keyed(BulkheadLayer::new(bulkhead.clone())), move || is_empty(&bulkhead))
+    })
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_rate_limiter_that_waits() {
+    Contract::new(|| {
+        let limiter = rate_limiter(1, ms(1_000));
+        (keyed(RateLimiterLayer::new(limiter.clone())), move || is_idle(&limiter))
+    })
+    .recovers_after(ms(100))
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_breaker_half_open_and_open() {
+    Contract::new(|| {
+        let breaker = half_open_breaker();
+        (keyed(CircuitBreakerLayer::new(breaker)), || true)
+    })
+    .check()
+    .await;
+    Contract::new(|| {
+        let breaker = breaker();
+        breaker.transition_to_forced_open();
+        (keyed(CircuitBreakerLayer::new(breaker)), || true)
+    })
+    .refuses()
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_retry() {
+    Contract::new(|| {
+        let (retry, budget) = retry(3, ms(10));
+        (keyed(RetryLayer::new(retry)), move || budget.in_flight() == (0, 0))
+    })
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_time_limiter() {
+    Contract::new(|| (keyed(TimeLimiterLayer::new(time_limiter(ms(30_000)))), || true))
+        .limits_time()
+        .check()
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_pipeline() {
+    Contract::new(|| {
+        let (bulkhead, (retry, budget)) = (bulkhead(1, ms(500)), retry(3, ms(20)));
+        let pipeline = Pipeline::builder("all").retry(retry).bulkhead(bulkhead.clone()).build();
+        let is_free = move || is_empty(&bulkhead) && budget.in_flight() == (0, 0);
+        (keyed(pipeline.unwrap().flat()), is_free)
+    })
+    .check()
+    .await;
 }

@@ -78,3 +78,58 @@ fn a_definition_that_cannot_work_is_refused() {
     assert!(registry.pipelines().specs().is_empty());
     assert_eq!(Step::Bulkhead.to_string(), "bulkhead");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pipeline_that_was_handed_out_follows_its_definition() {
+    let registry = Registry::new();
+    registry.circuit_breakers().get("orders").unwrap();
+    let pipeline = registry.pipeline("orders").unwrap();
+    let call = async || pipeline.call(|| async { Ok::<_, std::io::Error>(()) }).await.is_ok();
+    assert!(call().await);
+    assert!(pipeline.bulkhead().is_none());
+
+    // A step that comes.
+    let none = BulkheadConfig::builder().max_concurrent_calls(0);
+    registry.bulkheads().get_with("orders", none).unwrap();
+    assert!(!call().await, "the bulkhead lets nobody in");
+    // A step that is replaced, and one that goes.
+    registry.bulkheads().replace(seawall::Bulkhead::with_defaults("orders")).unwrap();
+    assert!(call().await);
+    registry.circuit_breakers().find("orders").unwrap().transition_to_forced_open();
+    assert!(!call().await);
+    registry.circuit_breakers().remove("orders").unwrap();
+    assert!(call().await);
+
+    // A definition, and its end.
+    registry.circuit_breakers().get("orders").unwrap().transition_to_forced_open();
+    assert!(!call().await);
+    registry.pipelines().define("orders", PipelineSpec::new().bulkhead("orders")).unwrap();
+    assert!(call().await);
+    assert!(registry.pipelines().undefine("orders").is_some());
+    assert!(!call().await);
+    assert_eq!(registry.pipelines().names(), ["orders".into()]);
+}
+
+#[test]
+fn a_pipeline_that_can_no_longer_be_composed_goes_on_as_it_is() {
+    let registry = Registry::new();
+    registry.retries().get("patient").unwrap();
+    registry.pipelines().define("orders", PipelineSpec::new().retry("patient")).unwrap();
+    let pipeline = registry.pipeline("orders").unwrap();
+    registry.retries().remove("patient").unwrap();
+    assert!(pipeline.retry().is_some());
+    // Under a name of no definition.
+    registry.retries().get("alone").unwrap();
+    let pipeline = registry.pipeline("alone").unwrap();
+    registry.retries().remove("alone").unwrap();
+    assert!(pipeline.retry().is_some());
+    // Times that contradict each other.
+    let limiter = |seconds| TimeLimiterConfig::builder().timeout(Duration::from_secs(seconds));
+    registry.time_limiters().get_with("late", limiter(1)).unwrap();
+    let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).time_limiter("late");
+    registry.pipelines().define("late", spec).unwrap();
+    let pipeline = registry.pipeline("late").unwrap();
+    let late = limiter(9).build().unwrap();
+    registry.time_limiters().replace(seawall::TimeLimiter::new("late", late)).unwrap();
+    assert_eq!(pipeline.time_limiter().unwrap().config().timeout(), Duration::from_secs(1));
+}

@@ -50,7 +50,8 @@ const REPLACED: u8 = 4;
 fn begins(config: &RetryConfig, first: Option<&RetryBudget>) -> u8 {
     let is_first = match (&config.budget, first) {
         (Some(budget), Some(first)) => budget.is(first),
-        _ => false,
+        (None, _) => true,
+        (Some(_), None) => false,
     };
     TIMED * u8::from(config.is_timed())
         | BUDGETED * u8::from(config.budget.is_some())
@@ -61,11 +62,17 @@ impl Shared {
     /// When a call began that begins now, if that matters, and its part in the budget.
     #[inline]
     pub(super) fn begin(&self) -> (Option<Instant>, Option<Share>) {
-        let begins = self.begins.load(Ordering::Relaxed);
+        match self.begins.load(Ordering::Relaxed) {
+            0 => (None, None),
+            begins => self.begin_with(begins),
+        }
+    }
+
+    fn begin_with(&self, begins: u8) -> (Option<Instant>, Option<Share>) {
         let started = (begins & TIMED != 0).then(Instant::now);
         let share = match begins & (BUDGETED | REPLACED) {
             BUDGETED => self.first_budget.as_ref().map(RetryBudget::enter),
-            0 | REPLACED => None,
+            0 => None,
             _ => self.share(),
         };
         (started, share)

@@ -217,8 +217,8 @@ impl TimeLimiter {
     {
         let this = self.clone();
         async move {
-            if let Some(rejected) = this.refusal(M::DETACHES) {
-                return Err(E::from_rejected(rejected));
+            if !this.fits(M::DETACHES) {
+                return this.refused();
             }
             let deadline = this.deadline(Instant::now());
             let call = Limited::new(run.run(future, &this), deadline, !M::DETACHES);
@@ -328,11 +328,10 @@ impl TimeLimiter {
         self.rejected(Reason::AttemptTimedOut)
     }
 
-    /// Why no call is made in a form that cannot do as it is told.
+    /// Can this form of a call do as it is told?
     #[inline]
-    pub(super) fn refusal(&self, detaches: bool) -> Option<Rejected> {
-        let fits = detaches || !self.shared.must_detach.load(Ordering::Relaxed);
-        (!fits).then(|| self.rejected(Reason::CannotDetach))
+    pub(super) fn fits(&self, detaches: bool) -> bool {
+        detaches || !self.shared.must_detach.load(Ordering::Relaxed)
     }
 
     #[cold]

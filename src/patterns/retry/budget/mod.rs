@@ -10,6 +10,7 @@ mod tokens;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -69,6 +70,14 @@ enum Rule {
     Tokens(Lock<Tokens>),
 }
 
+/// What tells one rule from another.
+#[derive(PartialEq)]
+enum Terms {
+    Share(f64, u32),
+    Deposits((i64, i64, i64, Duration)),
+    Tokens(TokenBudgetBuilder),
+}
+
 const CALL: u64 = 1 << 32;
 
 impl RetryBudget {
@@ -118,6 +127,20 @@ impl RetryBudget {
             Rule::Share { .. } => "share",
             Rule::Deposits(_) => "deposits",
             Rule::Tokens(_) => "tokens",
+        }
+    }
+
+    /// Has it the same rule, whatever is in it?
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        // One lock after the other, so that two who compare cannot wait for each other.
+        self.terms() == other.terms()
+    }
+
+    fn terms(&self) -> Terms {
+        match &self.inner.rule {
+            &Rule::Share { max_share, min_concurrency } => Terms::Share(max_share, min_concurrency),
+            Rule::Deposits(deposits) => Terms::Deposits(deposits.lock().terms()),
+            Rule::Tokens(tokens) => Terms::Tokens(tokens.lock().terms()),
         }
     }
 

@@ -1,0 +1,133 @@
+//! The instance of its key around each call.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use seawall::keyed::{Keyed, KeyedLayer, key_fn};
+use seawall::{
+    Bulkhead, BulkheadConfig, BulkheadLayer, CircuitBreaker, CircuitBreakerConfig,
+    CircuitBreakerLayer, Error, ErrorLayer, Pipeline, RateLimiter, RateLimiterConfig,
+    RateLimiterLayer, Reason, State,
+};
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+
+type Call = (&'static str, Result<u32, &'static str>);
+
+/// Answers as the request says.
+async fn backend((_, answer): Call) -> Result<u32, Error<&'static str>> {
+    answer.map_err(Error::Service)
+}
+
+fn key(request: &Call) -> Option<Cow<'_, str>> {
+    (request.0 != "none").then_some(Cow::Borrowed(request.0))
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_breaker_of_the_key_that_fails_opens() {
+    let config = CircuitBreakerConfig::builder().minimum_number_of_calls(2).build().unwrap();
+    let breakers = Keyed::new("keys", move |key| {
+        Ok(CircuitBreakerLayer::new(CircuitBreaker::new(key, config.clone())))
+    })
+    .unwrap();
+    let mut service = KeyedLayer::new(breakers.clone(), key_fn(key)).layer(service_fn(backend));
+    for _ in 0..2 {
+        service.ready().await.unwrap().call(("bad", Err("no"))).await.unwrap_err();
+        service.ready().await.unwrap().call(("good", Ok(1))).await.unwrap();
+    }
+    let refused = service.ready().await.unwrap().call(("bad", Ok(1))).await.unwrap_err();
+    assert_eq!(refused.rejected().unwrap().reason(), Reason::CircuitOpen);
+    assert_eq!(refused.rejected().unwrap().name(), "bad");
+    // A clone knows it too, and the others do not.
+    let mut clone = service.clone();
+    assert!(clone.ready().await.unwrap().call(("bad", Ok(1))).await.is_err());
+    assert_eq!(clone.ready().await.unwrap().call(("good", Ok(2))).await.unwrap(), 2);
+    let states = breakers.group().states();
+    assert_eq!((states.of(State::Open), states.of(State::Closed)), (1, 1));
+
+    // Requests without a key share one instance.
+    for _ in 0..2 {
+        service.ready().await.unwrap().call(("none", Err("no"))).await.unwrap_err();
+    }
+    let refused = service.ready().await.unwrap().call(("none", Ok(1))).await.unwrap_err();
+    assert_eq!(refused.rejected().unwrap().name(), "overflow");
+    assert_eq!(breakers.stats().without_key, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_for_each_tenant() {
+    let config =
+        RateLimiterConfig::builder().limit_for_period(1).timeout(Duration::ZERO).build().unwrap();
+    let limiters = Keyed::new("tenants", move |tenant| {
+        Ok(RateLimiterLayer::new(RateLimiter::new(tenant, config.clone())))
+    })
+    .unwrap();
+    let mut service = KeyedLayer::new(limiters, key_fn(key)).layer(service_fn(backend));
+    for tenant in ["a", "b"] {
+        service.ready().await.unwrap().call((tenant, Ok(1))).await.unwrap();
+        service.ready().await.unwrap().call((tenant, Ok(1))).await.unwrap_err();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_under_way_keeps_its_instance() {
+    let layers = Keyed::new("keys", |key| {
+        let config = RateLimiterConfig::default();
+        Ok(RateLimiterLayer::new(RateLimiter::new(key, config)))
+    })
+    .unwrap();
+    let hangs = service_fn(async |_: Call| std::future::pending::<Result<u32, Error<()>>>().await);
+    let mut service = KeyedLayer::new(layers.clone(), key_fn(key)).layer(hangs);
+    let mut call = tokio_test::task::spawn(service.ready().await.unwrap().call(("a", Ok(1))));
+    assert!(call.poll().is_pending());
+    tokio::time::advance(Duration::from_secs(9999)).await;
+    assert_eq!(
+        layers.evict_idle(),
+        0,
+        "the limiter itself holds nothing of a call that it let pass"
+    );
+    drop(call);
+    assert_eq!(layers.evict_idle(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_keeps_the_pipeline_of_its_host() {
+    let pipelines = Keyed::new("hosts", |host| Pipeline::http(host).build()).unwrap();
+    let client = service_fn(async |_: Request<Full<&'static [u8]>>| {
+        Ok::<_, Infallible>(Response::new(Full::new(&b"body"[..])))
+    });
+    let layer = KeyedLayer::per_host(pipelines.clone());
+    let mut service = ServiceBuilder::new().layer(layer).service(client);
+    let request = Request::get("http://Inventory:81/x").body(Full::default()).unwrap();
+    let response = service.ready().await.unwrap().call(request).await.unwrap();
+    assert!(pipelines.find("inventory:81").is_some());
+    tokio::time::advance(Duration::from_secs(9999)).await;
+    assert_eq!(pipelines.evict_idle(), 0);
+    let _ = response.into_body().collect().await;
+    assert_eq!(pipelines.evict_idle(), 1);
+}
+
+/// Ready for one at a time.
+#[tokio::test(start_paused = true)]
+async fn the_instance_that_was_made_ready_is_called() {
+    let layers = Keyed::new("keys", |key| {
+        let config = BulkheadConfig::builder().max_concurrent_calls(9).build()?;
+        Ok(BulkheadLayer::new(Bulkhead::new(key, config)))
+    })
+    .unwrap();
+    let mut service = ServiceBuilder::new()
+        .layer(KeyedLayer::new(layers, key_fn(key)))
+        .layer(ErrorLayer)
+        .concurrency_limit(1)
+        .service_fn(async |(_, answer): Call| answer);
+    for key in ["a", "b", "a", "none"] {
+        assert_eq!(service.ready().await.unwrap().call((key, Ok(3))).await.unwrap(), 3);
+    }
+    let first = service.ready().await.unwrap().call(("a", Ok(1)));
+    let mut second = service.clone();
+    assert!(tokio_test::task::spawn(second.ready()).poll().is_pending());
+    drop(first);
+    assert!(second.ready().await.is_ok());
+}
