@@ -71,15 +71,36 @@ const WELL_KNOWN: [(&str, &str); 52] = [
     ("org.springframework.web.client.HttpClientErrorException.Gone", "410"),
     ("org.springframework.web.client.HttpClientErrorException.UnprocessableEntity", "422"),
     ("org.springframework.web.client.HttpClientErrorException.TooManyRequests", "429"),
-    ("org.springframework.web.client.ResourceAccessException", "connect unprocessed timeout reset permanent"),
+    (
+        "org.springframework.web.client.ResourceAccessException",
+        "connect unprocessed timeout reset permanent",
+    ),
     ("org.springframework.web.reactive.function.client.WebClientResponseException", "4xx 5xx"),
-    ("org.springframework.web.reactive.function.client.WebClientResponseException.InternalServerError", "500"),
-    ("org.springframework.web.reactive.function.client.WebClientResponseException.BadGateway", "502"),
-    ("org.springframework.web.reactive.function.client.WebClientResponseException.ServiceUnavailable", "503"),
-    ("org.springframework.web.reactive.function.client.WebClientResponseException.GatewayTimeout", "504"),
+    (
+        "org.springframework.web.reactive.function.client.WebClientResponseException.InternalServerError",
+        "500",
+    ),
+    (
+        "org.springframework.web.reactive.function.client.WebClientResponseException.BadGateway",
+        "502",
+    ),
+    (
+        "org.springframework.web.reactive.function.client.WebClientResponseException.ServiceUnavailable",
+        "503",
+    ),
+    (
+        "org.springframework.web.reactive.function.client.WebClientResponseException.GatewayTimeout",
+        "504",
+    ),
     ("org.springframework.web.reactive.function.client.WebClientResponseException.NotFound", "404"),
-    ("org.springframework.web.reactive.function.client.WebClientResponseException.TooManyRequests", "429"),
-    ("org.springframework.web.reactive.function.client.WebClientRequestException", "connect unprocessed timeout reset permanent"),
+    (
+        "org.springframework.web.reactive.function.client.WebClientResponseException.TooManyRequests",
+        "429",
+    ),
+    (
+        "org.springframework.web.reactive.function.client.WebClientRequestException",
+        "connect unprocessed timeout reset permanent",
+    ),
     ("feign.FeignException", "4xx 5xx"),
     ("feign.FeignException.FeignClientException", "4xx"),
     ("feign.FeignException.FeignServerException", "5xx"),

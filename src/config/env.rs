@@ -56,7 +56,9 @@ pub(super) fn overrides(
                 name: super::problem::shown(name).into(),
             }),
             [] if foreign && !places.is_likely(&words) => {}
-            [] => report.error(origin, "", "matches no setting of any instance or config in the file"),
+            [] => {
+                report.error(origin, "", "matches no setting of any instance or config in the file")
+            }
             keys => {
                 let keys = keys.join(", ");
                 report.error(origin, "", format!("matches more than one setting: {keys}"));
@@ -85,7 +87,8 @@ impl Places {
                 }
                 for child in section.branch.open(Keys::Exact, report) {
                     // Any name for the section of instances will do.
-                    let sections: &[&str] = if is_instances { module.instances } else { &["configs"] };
+                    let sections: &[&str] =
+                        if is_instances { module.instances } else { &["configs"] };
                     for section_key in sections {
                         let above = vec![module.key.to_owned(), (*section_key).to_owned()];
                         let path = format!("{}.{}", module.table.name, section.id);
@@ -126,7 +129,9 @@ impl Places {
                 for key in &flat.folded {
                     match take(below, key) {
                         Some([]) => keys.push(format!("{path}[{name}].{}", flat.name)),
-                        Some([index]) if flat.key.kind.is_list() && index.parse::<u16>().is_ok() => {
+                        Some([index])
+                            if flat.key.kind.is_list() && index.parse::<u16>().is_ok() =>
+                        {
                             keys.push(format!("{path}[{name}].{}[{index}]", flat.name));
                         }
                         _ => {}
@@ -143,7 +148,8 @@ impl Places {
         let known: Vec<_> = known.collect();
         (1..=words.len().min(3)).any(|count| {
             let first = fold(&words[..count].concat());
-            known.contains(&first.as_str()) || (first.len() > 3 && nearest(&first, known.iter().copied()).is_some())
+            known.contains(&first.as_str())
+                || (first.len() > 3 && nearest(&first, known.iter().copied()).is_some())
         })
     }
 }

@@ -17,12 +17,18 @@ struct Fixed {
 const METERS: &str = "meters are there as soon as an exporter asks for them";
 const THREADS: &str = "there are no threads of seawall's own here";
 const CONTEXT: &str = "a future takes its context along";
-const TIMERS: &str = "there is no timer module here; the meters of each instance have their durations";
+const TIMERS: &str =
+    "there is no timer module here; the meters of each instance have their durations";
 const INT: Kind = Kind::Int { least: 1, most: i32::MAX as i64 };
 const THREAD_TYPE: Kind = Kind::Choice(&[("platform", &[]), ("virtual", &[])]);
 
 const FIXED: [Fixed; 8] = [
-    Fixed { section: "scheduled", key: &["executor", "core_pool_size"], kind: INT, reason: THREADS },
+    Fixed {
+        section: "scheduled",
+        key: &["executor", "core_pool_size"],
+        kind: INT,
+        reason: THREADS,
+    },
     Fixed {
         section: "scheduled",
         key: &["executor", "context_propagators"],

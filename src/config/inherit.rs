@@ -13,11 +13,23 @@ use super::tree::path::nearest;
 const INSTEAD: [(&str, &[&str], &[&str]); 8] = [
     ("circuit_breaker", &["open_wait.*"], OPEN_WAIT),
     ("circuit_breaker", OPEN_WAIT, &["open_wait.*"]),
-    ("circuit_breaker", &["record_exceptions", "record"], &["record_exceptions", "record", "record_failure_predicate"]),
-    ("circuit_breaker", &["ignore_exceptions", "ignore"], &["ignore_exceptions", "ignore", "ignore_exception_predicate"]),
+    (
+        "circuit_breaker",
+        &["record_exceptions", "record"],
+        &["record_exceptions", "record", "record_failure_predicate"],
+    ),
+    (
+        "circuit_breaker",
+        &["ignore_exceptions", "ignore"],
+        &["ignore_exceptions", "ignore", "ignore_exception_predicate"],
+    ),
     ("retry", &["backoff.*"], WAIT),
     ("retry", WAIT, &["backoff.*"]),
-    ("retry", &["retry_exceptions", "retry"], &["retry_exceptions", "retry", "retry_exception_predicate"]),
+    (
+        "retry",
+        &["retry_exceptions", "retry"],
+        &["retry_exceptions", "retry", "retry_exception_predicate"],
+    ),
     ("retry", &["ignore_exceptions", "ignore"], &["ignore_exceptions", "ignore"]),
 ];
 
@@ -102,7 +114,8 @@ impl Shared<'_> {
         let Some(set) = self.configs[last].record.get("base_config") else { return };
         let names = cycle.iter().chain(cycle.first()).map(|place| &*self.configs[*place].name);
         let names: Vec<_> = names.take(20).collect();
-        let message = format!("the configs stand on one another in a circle: {}", names.join(" -> "));
+        let message =
+            format!("the configs stand on one another in a circle: {}", names.join(" -> "));
         self.report.error(&set.origin, &set.path, message);
     }
 
@@ -125,7 +138,8 @@ impl Shared<'_> {
             self.base_of(&named.record)
         } else {
             // Of the breakers only: a config of the instance's own name.
-            let own = (named.record.table.name == "circuit_breaker").then(|| self.index.get(&named.name));
+            let own =
+                (named.record.table.name == "circuit_breaker").then(|| self.index.get(&named.name));
             own.flatten().or_else(|| self.index.get("default")).copied()
         };
         let base = base.and_then(|place| self.done[place].as_ref());

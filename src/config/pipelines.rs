@@ -73,7 +73,12 @@ pub struct ClassifierPlan {
 pub(super) fn classifier(named: &Named) -> ClassifierPlan {
     let list = |name| matchers(&named.record, name).into();
     let name = named.name.clone();
-    ClassifierPlan { name, ignore: list("ignore"), failure: list("failure"), success: list("success") }
+    ClassifierPlan {
+        name,
+        ignore: list("ignore"),
+        failure: list("failure"),
+        success: list("success"),
+    }
 }
 
 /// What pipelines can refer to.
@@ -87,8 +92,14 @@ pub(super) struct Known<'a> {
     pub(super) classifiers: &'a [Entry<ClassifierPlan>],
 }
 
-const STEPS: [&str; 6] =
-    ["retry", "circuit_breaker", "rate_limiter", "time_limiter", "bulkhead", "thread_pool_bulkhead"];
+const STEPS: [&str; 6] = [
+    "retry",
+    "circuit_breaker",
+    "rate_limiter",
+    "time_limiter",
+    "bulkhead",
+    "thread_pool_bulkhead",
+];
 
 impl Known<'_> {
     pub(super) fn pipeline(&self, report: &mut Report, named: &Named) -> PipelinePlan {
@@ -114,7 +125,10 @@ impl Known<'_> {
         let classifiers: Vec<_> = self.classifiers.iter().map(|entry| entry.name.clone()).collect();
         let classifier = set.classifier.as_ref().and_then(|said| {
             let name = reference(report, record.get("classifier")?, said, &classifiers)?;
-            self.classifiers.iter().find(|entry| entry.name == name).map(|entry| entry.config.clone())
+            self.classifiers
+                .iter()
+                .find(|entry| entry.name == name)
+                .map(|entry| entry.config.clone())
         });
         let protocol = match set.protocol.as_deref() {
             Some("http") => Protocol::Http,
@@ -155,7 +169,11 @@ impl Known<'_> {
             || plan.thread_pool_bulkhead.is_some()
             || plan.deadline.is_some();
         if !has_steps {
-            report.error(&named.at, &named.path, "names no step, and there is no instance of its name");
+            report.error(
+                &named.at,
+                &named.path,
+                "names no step, and there is no instance of its name",
+            );
         }
         let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.get(name));
         let Some(limiter) = limiter else { return };
@@ -172,8 +190,9 @@ impl Known<'_> {
         let timeout = limiter.timeout();
         if let Some(deadline) = plan.deadline.filter(|deadline| *deadline < timeout) {
             let (origin, path) = at("deadline");
-            let message =
-                format!("{deadline:?} is not allowed, must be at least {timeout:?}, its time limiter's timeout");
+            let message = format!(
+                "{deadline:?} is not allowed, must be at least {timeout:?}, its time limiter's timeout"
+            );
             report.error(origin, &path, message);
         }
         let pools = plan.thread_pool_bulkhead.as_ref();

@@ -160,7 +160,8 @@ mod tests {
 
     fn expand(text: &str) -> Result<String, String> {
         let env = [("ONE", "1"), ("SERVER_PORT", "80"), ("A", "B"), ("B", "found")];
-        let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let env =
+            env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let file = "app:\n  time-out: 5s\n  loop: ${app.loop}\n  double: ${app.d1}${app.d1}\n  d1: ${app.timeOut}\n";
         let documents = parse(Format::Yaml, file.as_bytes()).unwrap();
         let variables = Variables::new(&env, Branch::root(&documents));

@@ -69,11 +69,7 @@ pub(super) struct Reader<'r, 't> {
 }
 
 impl<'r, 't> Reader<'r, 't> {
-    pub(super) fn new(
-        report: &'r mut Report,
-        variables: Variables<'t>,
-        lenient: bool,
-    ) -> Self {
+    pub(super) fn new(report: &'r mut Report, variables: Variables<'t>, lenient: bool) -> Self {
         Self { report, variables, lenient }
     }
 
@@ -146,7 +142,8 @@ impl<'r, 't> Reader<'r, 't> {
     pub(super) fn value(&mut self, kind: Kind, branch: &Branch<'t>) -> Option<Set> {
         let (leaf, origin) = branch.leaf(self.report)?;
         let path: Arc<str> = branch.path.as_str().into();
-        let set = |setting, items| Set { setting, origin: origin.clone(), path, items, config: None };
+        let set =
+            |setting, items| Set { setting, origin: origin.clone(), path, items, config: None };
         match leaf {
             Leaf::Null => {
                 self.report.warn(&origin, &branch.path, "has no value and counts as not set");
@@ -237,9 +234,10 @@ impl<'r, 't> Reader<'r, 't> {
 
 /// The place of a key in its table by its folded name.
 fn place(table: &'static Table, group: Option<&str>, folded: &str) -> Option<usize> {
-    table.flat().iter().position(|flat| {
-        flat.group == group && flat.folded.iter().any(|name| name == folded)
-    })
+    table
+        .flat()
+        .iter()
+        .position(|flat| flat.group == group && flat.folded.iter().any(|name| name == folded))
 }
 
 fn choice(kind: Kind, text: &str) -> Option<&'static str> {

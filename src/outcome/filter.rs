@@ -99,7 +99,6 @@ impl CauseMatcher {
             _ => false,
         }
     }
-
 }
 
 impl FromStr for CauseMatcher {
@@ -217,7 +216,10 @@ impl CauseFilter {
 
     /// Records what `predicate` says yes to, and from now on only what is recorded.
     #[must_use]
-    pub fn record_when(mut self, predicate: impl Fn(Cause) -> bool + Send + Sync + 'static) -> Self {
+    pub fn record_when(
+        mut self,
+        predicate: impl Fn(Cause) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.record.given = true;
         self.record.predicates.push(std::sync::Arc::new(predicate));
         self
@@ -239,7 +241,10 @@ impl CauseFilter {
 
     /// Ignores what `predicate` says yes to.
     #[must_use]
-    pub fn ignore_when(mut self, predicate: impl Fn(Cause) -> bool + Send + Sync + 'static) -> Self {
+    pub fn ignore_when(
+        mut self,
+        predicate: impl Fn(Cause) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.ignore.given = true;
         self.ignore.predicates.push(std::sync::Arc::new(predicate));
         self
@@ -313,7 +318,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<CauseMatcher>().unwrap().to_string(), written);
         }
-        for wrong in ["", "5", "99", "1000", "504-500", "xx", "0xx", "12xx", "grpc:17", "grpc:", "503-", "-503", "time"] {
+        for wrong in [
+            "", "5", "99", "1000", "504-500", "xx", "0xx", "12xx", "grpc:17", "grpc:", "503-",
+            "-503", "time",
+        ] {
             assert!(wrong.parse::<CauseMatcher>().is_err(), "{wrong}");
         }
     }
@@ -325,7 +333,9 @@ mod tests {
         let filter = filter.ignore(CauseMatcher::cause(Cause::Reset));
         assert_eq!(filter.outcome(Cause::Reset), Outcome::Ignored);
         assert_eq!(filter.outcome(Cause::Timeout), Outcome::Failure);
-        let filter = filter.record(CauseMatcher::cause(Cause::Connect)).record_when(|cause| cause == Cause::Other);
+        let filter = filter
+            .record(CauseMatcher::cause(Cause::Connect))
+            .record_when(|cause| cause == Cause::Other);
         assert_eq!(filter.outcome(Cause::Connect), Outcome::Failure);
         assert_eq!(filter.outcome(Cause::Other), Outcome::Failure);
         assert_eq!(filter.outcome(Cause::Timeout), Outcome::Success);

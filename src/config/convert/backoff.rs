@@ -106,7 +106,8 @@ impl Converter<'_> {
             }
         }
         const JITTERS: [&str; 4] = ["randomized", "jitter_factor", "jitter", "lengthened"];
-        let spread: Vec<_> = JITTERS.iter().filter(|key| record.get(&name(key)).is_some()).collect();
+        let spread: Vec<_> =
+            JITTERS.iter().filter(|key| record.get(&name(key)).is_some()).collect();
         for (_, flat, set) in record.group(group) {
             let key = flat.key.name;
             let is_jitter = JITTERS.contains(&key) || key == "jitter_after_cap";

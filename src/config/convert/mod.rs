@@ -120,8 +120,12 @@ impl Converter<'_> {
                     Meaning::Matchers(matchers) => {
                         matchers.into_iter().fold(filter, CauseFilter::record)
                     }
-                    Meaning::Predicate(predicate) => filter.record_when(move |cause| predicate(cause)),
-                    Meaning::Backoff(_) | Meaning::Hook(_) => self.no_causes(record.get(name), filter),
+                    Meaning::Predicate(predicate) => {
+                        filter.record_when(move |cause| predicate(cause))
+                    }
+                    Meaning::Backoff(_) | Meaning::Hook(_) => {
+                        self.no_causes(record.get(name), filter)
+                    }
                 };
             }
         }
@@ -131,8 +135,12 @@ impl Converter<'_> {
                     Meaning::Matchers(matchers) => {
                         matchers.into_iter().fold(filter, CauseFilter::ignore)
                     }
-                    Meaning::Predicate(predicate) => filter.ignore_when(move |cause| predicate(cause)),
-                    Meaning::Backoff(_) | Meaning::Hook(_) => self.no_causes(record.get(name), filter),
+                    Meaning::Predicate(predicate) => {
+                        filter.ignore_when(move |cause| predicate(cause))
+                    }
+                    Meaning::Backoff(_) | Meaning::Hook(_) => {
+                        self.no_causes(record.get(name), filter)
+                    }
                 };
             }
         }

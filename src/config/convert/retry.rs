@@ -136,7 +136,8 @@ fn budget(to: &mut Converter<'_>, record: &Record, set: &BudgetSettings) -> Opti
         Ok(budget) => Some(budget),
         Err(error) => {
             let kind = record.get("budget.kind")?;
-            let wrong = format!("its {} is {}, must be {}", error.key(), error.value(), error.expected());
+            let wrong =
+                format!("its {} is {}, must be {}", error.key(), error.value(), error.expected());
             to.report.error(&kind.origin, &kind.path, wrong);
             None
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::kind::{Field, Kind, MS, Setting, float, span};
 use super::kind::Bounds;
+use super::kind::{Field, Kind, MS, Setting, float, span};
 use super::table::{Key, Model, Table, settings};
 
 const KINDS: Kind = Kind::Choice(&[

@@ -5,12 +5,8 @@ use std::time::Duration;
 use super::kind::{Bounds, Field, Kind, Setting, float, int};
 use super::table::{Key, Model, Table, settings};
 
-const KINDS: Kind = Kind::Choice(&[
-    ("none", &[]),
-    ("share", &["in_flight"]),
-    ("deposits", &[]),
-    ("tokens", &[]),
-]);
+const KINDS: Kind =
+    Kind::Choice(&[("none", &[]), ("share", &["in_flight"]), ("deposits", &[]), ("tokens", &[])]);
 
 settings! {
     /// What bounds the retries of all calls together; see [`RetryBudget`](crate::RetryBudget).

@@ -9,9 +9,19 @@ use crate::config::tree::path::fold;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::config) enum Kind {
     Bool,
-    Int { least: i64, most: i64 },
-    Float { least: f64, most: f64, bounds: Bounds },
-    Span { least: Duration, most: Duration },
+    Int {
+        least: i64,
+        most: i64,
+    },
+    Float {
+        least: f64,
+        most: f64,
+        bounds: Bounds,
+    },
+    Span {
+        least: Duration,
+        most: Duration,
+    },
     /// One of these names, each with its other names.
     Choice(&'static [(&'static str, &'static [&'static str])]),
     Text,

@@ -14,16 +14,16 @@ pub(super) mod table;
 
 pub use backoff::BackoffSettings;
 pub use budget::BudgetSettings;
-pub use circuit_breaker::CircuitBreakerSettings;
 pub(super) use circuit_breaker::CIRCUIT_BREAKER;
+pub use circuit_breaker::CircuitBreakerSettings;
 pub(super) use limits::{BULKHEAD, RATE_LIMITER, THREAD_POOL_BULKHEAD, TIME_LIMITER};
 pub use limits::{
     BulkheadSettings, RateLimiterSettings, ThreadPoolBulkheadSettings, TimeLimiterSettings,
 };
-pub use pipeline::{ClassifierSettings, PipelineSettings};
 pub(super) use pipeline::{CLASSIFIER, PIPELINE};
-pub use retry::RetrySettings;
+pub use pipeline::{ClassifierSettings, PipelineSettings};
 pub(super) use retry::RETRY;
+pub use retry::RetrySettings;
 
 const IDLE_BUFFER: &str = "whoever subscribes to events says how many are kept";
 const IDLE_HEALTH: &str = "there are no health indicators here; the snapshot tells the states";

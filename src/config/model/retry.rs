@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use super::IDLE_BUFFER;
 use super::backoff::{BACKOFF, BackoffSettings};
 use super::budget::{BUDGET, BudgetSettings};
 use super::kind::{Bounds, Field, JAVA_INT, Kind, MS, Setting, float, int, span};
 use super::table::{Key, Model, Table, settings};
-use super::IDLE_BUFFER;
 
 settings! {
     /// The settings of a [`Retry`](crate::Retry) in a file.

@@ -101,16 +101,15 @@ impl<'t> Branch<'t> {
     }
 
     /// Those of `only`, in any spelling, and nothing said about others.
-    pub(in crate::config) fn open_ours(&self, only: &[&str], report: &mut Report) -> Vec<Child<'t>> {
+    pub(in crate::config) fn open_ours(
+        &self,
+        only: &[&str],
+        report: &mut Report,
+    ) -> Vec<Child<'t>> {
         self.open_only(Some(only), Keys::Relaxed, report)
     }
 
-    fn open_only(
-        &self,
-        only: Option<&[&str]>,
-        keys: Keys,
-        report: &mut Report,
-    ) -> Vec<Child<'t>> {
+    fn open_only(&self, only: Option<&[&str]>, keys: Keys, report: &mut Report) -> Vec<Child<'t>> {
         let (children, index) = (Vec::new(), HashMap::new());
         let mut level = Level { path: &self.path, keys, only, children, index };
         for part in &self.parts {

@@ -126,7 +126,10 @@ impl SyntaxError {
     }
 
     fn too_many(at: Position) -> Self {
-        Self::new(at, format!("more than {MOST_NODES} values, those that aliases stand for included"))
+        Self::new(
+            at,
+            format!("more than {MOST_NODES} values, those that aliases stand for included"),
+        )
     }
 }
 

@@ -13,7 +13,9 @@ mod imp {
     use crate::error::{Reason, Rejected};
     use crate::outcome::Cause;
     use crate::patterns::circuit_breaker::State;
-    use crate::telemetry::{CircuitBreakerEvent, EventKind, RetryEvent};
+    use crate::telemetry::{
+        CircuitBreakerEvent, EventKind, InstanceKind, KeyedEvent, RegistryEvent, RetryEvent,
+    };
 
     /// Is there a subscriber that may want lines?
     #[inline]
@@ -26,6 +28,8 @@ mod imp {
         match *kind {
             EventKind::CircuitBreaker(event) => breaker(name, event),
             EventKind::Retry(event) => retry(name, event),
+            EventKind::Registry(kind, event) => registry(name, kind, event),
+            EventKind::Keyed(event) => keyed(name, event),
             _ => {}
         }
     }
@@ -71,6 +75,58 @@ mod imp {
                 );
             }
             _ => {}
+        }
+    }
+
+    fn registry(name: &str, kind: InstanceKind, event: RegistryEvent) {
+        const TARGET: &str = "seawall::registry";
+        let kind = kind.key();
+        if event == RegistryEvent::ConfigConflict {
+            warn!(
+                target: TARGET,
+                { "seawall.name" = name, "seawall.kind" = kind },
+                "{kind} `{name}` was asked for with other settings than it has"
+            );
+        } else {
+            debug!(
+                target: TARGET,
+                { "seawall.name" = name, "seawall.kind" = kind },
+                "{kind} `{name}`: {event:?}"
+            );
+        }
+    }
+
+    fn keyed(name: &str, event: KeyedEvent) {
+        const TARGET: &str = "seawall::keyed";
+        match event {
+            KeyedEvent::Overflow => {
+                warn!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}` is full: new keys share one instance"
+                );
+            }
+            KeyedEvent::NotMade => {
+                warn!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}`: no instance could be made for a key"
+                );
+            }
+            KeyedEvent::Recovered => {
+                info!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}` is full no longer"
+                );
+            }
+            KeyedEvent::Evicted { count, idle } => {
+                debug!(
+                    target: TARGET,
+                    { "seawall.name" = name, "seawall.count" = count, "seawall.idle" = idle },
+                    "`{name}`: {count} instances were given up"
+                );
+            }
         }
     }
 
