@@ -104,7 +104,9 @@ pub use backoff::{Backoff, BackoffContext, Waits};
 pub use deadline::{Deadline, Scoped};
 pub use ends::{AtBodyEnd, AtResponse, Discard, Ends, Guard};
 pub use error::{Error, ErrorFuture, ErrorLayer, ErrorService, FromRejected, Reason, Rejected};
-pub use outcome::{Cause, CauseFilter, CauseMatcher, Classify, Outcome, ResultClassifier, Verdict};
+pub use outcome::{
+    Cause, CauseFilter, CauseMatcher, CauseRules, Classify, Outcome, ResultClassifier, Verdict,
+};
 pub use patterns::bulkhead::{
     Bulkhead, BulkheadConfig, BulkheadConfigBuilder, BulkheadLayer, BulkheadPermit, BulkheadService,
 };

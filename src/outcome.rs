@@ -1,12 +1,15 @@
 //! What became of a call, judged once and read by every pattern.
 
 mod filter;
+mod rules;
 
 use std::time::Duration;
 
 #[cfg(feature = "config")]
 pub(crate) use self::filter::MATCHERS;
 pub use self::filter::{CauseFilter, CauseMatcher};
+pub use self::rules::CauseRules;
+pub(crate) use self::rules::LiveRules;
 use crate::error::FromRejected;
 
 /// How a call counts.

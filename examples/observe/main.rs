@@ -1,4 +1,4 @@
-//! What one sees of calls: meters as Prometheus text, everything as JSON, and a trace.
+//! What one sees of calls: a trace, meters as Prometheus text, and everything as JSON.
 //!
 //! ```text
 //! cargo run --example observe
@@ -6,6 +6,7 @@
 //! ```
 
 mod backend;
+mod trace;
 
 use std::error::Error;
 use std::time::Duration;
@@ -22,14 +23,20 @@ use seawall::{
     TimeLimiterConfig,
 };
 use tokio::net::TcpListener;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use backend::Backend;
+use trace::Tree;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let stays = std::env::args().any(|argument| argument == "--stay");
     // reqwest comes without a TLS provider here, and wants one even for plain HTTP.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // Spans go to whatever subscriber there is; with tracing-opentelemetry that would be a collector.
+    let spans = Tree::default();
+    tracing_subscriber::registry().with(spans.clone()).init();
     let backend = Backend::start().await?;
 
     // Whatever is in the registry is watched from here on, and whatever will be.
@@ -43,6 +50,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let answer = answer.map_or_else(|error| format!("{error:#}"), |it| it.status().to_string());
         println!("GET {path:<7} {answer}");
     }
+    print!("\n{}", spans.render());
+
     // It fails long enough for the circuit to open: the calls after that are not made.
     let mut refused = 0;
     for _ in 0..10 {
@@ -50,6 +59,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         refused += u32::from(answer.is_err_and(|error| error.is_refusal()));
     }
     println!("GET /down   {refused} of 10 were never sent\n");
+    let trees = spans.render();
+    // One that opened the circuit, and one that found it open.
+    trees.split_inclusive("\n\n").skip(3).take(2).for_each(|tree| print!("{tree}"));
 
     // What a Prometheus server would scrape. The text is long; these are a few of its lines.
     let scraper = reqwest::Client::builder().no_proxy().build()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::document::{Named, Section};
 use super::model::kind::Setting;
-use super::problem::Report;
+use super::problem::{Report, shown};
 use super::read::Record;
 use super::tree::path::nearest;
 
@@ -126,10 +126,10 @@ impl Shared<'_> {
         if let Some(place) = self.index.get(name.as_str()) {
             return Some(*place);
         }
-        let known = || self.configs.iter().map(|named| &*named.name).take(50);
-        let what = format!("there is no config `{name}` to start from");
-        let hint = nearest(name, known());
-        self.report.unknown(&set.origin, &set.path, &what, hint, known(), false);
+        let known = || self.configs.iter().map(|named| &*named.name);
+        let what = format!("there is no config `{}` to start from", shown(name));
+        let hint = if self.report.is_full() { None } else { nearest(name, known().take(500)) };
+        self.report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
         None
     }
 

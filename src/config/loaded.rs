@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::convert::{self, Converter};
 use super::document::{Document, Named, Section};
 use super::inherit::resolve;
-use super::model::table::Model;
+use super::model::{
+    BulkheadSettings, CircuitBreakerSettings, RateLimiterSettings, RetrySettings,
+    ThreadPoolBulkheadSettings, TimeLimiterSettings,
+};
 use super::pipelines::{ClassifierPlan, Known, PipelinePlan, classifier};
 use super::problem::{ConfigErrors, Problem, Report};
 use super::read::{Record, model};
@@ -57,9 +60,8 @@ impl<C> Patterns<C> {
         self.instances.iter().map(|entry| entry.name.clone()).collect()
     }
 
-    /// The settings of the instance of this name as serde has them, inherited ones included.
-    pub(super) fn settings<M: Model>(&self, name: &str) -> Option<M> {
-        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| model(&entry.record))
+    fn record(&self, name: &str) -> Option<&Record> {
+        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| &entry.record)
     }
 }
 
@@ -76,6 +78,18 @@ pub struct Config {
     pub(super) classifiers: Vec<Entry<ClassifierPlan>>,
     pub(super) pipelines: Vec<Entry<PipelinePlan>>,
     warnings: Vec<Problem>,
+}
+
+macro_rules! settings {
+    ($($(#[$doc:meta])* $method:ident: $patterns:ident, $settings:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $method(&self, name: &str) -> Option<$settings> {
+                self.$patterns.record(name).map(model)
+            }
+        )*
+    };
 }
 
 impl Config {
@@ -137,6 +151,21 @@ impl Config {
     #[must_use]
     pub const fn time_limiters(&self) -> &Patterns<TimeLimiterConfig> {
         &self.time_limiters
+    }
+
+    settings! {
+        /// What the file sets of a circuit breaker, inherited settings included; nothing if it does not name it.
+        circuit_breaker_settings: circuit_breakers, CircuitBreakerSettings;
+        /// What the file sets of a retry, inherited settings included; nothing if it does not name it.
+        retry_settings: retries, RetrySettings;
+        /// What the file sets of a bulkhead, inherited settings included; nothing if it does not name it.
+        bulkhead_settings: bulkheads, BulkheadSettings;
+        /// What the file sets of a thread-pool bulkhead, inherited settings included; nothing if it does not name it.
+        thread_pool_bulkhead_settings: thread_pool_bulkheads, ThreadPoolBulkheadSettings;
+        /// What the file sets of a rate limiter, inherited settings included; nothing if it does not name it.
+        rate_limiter_settings: rate_limiters, RateLimiterSettings;
+        /// What the file sets of a time limiter, inherited settings included; nothing if it does not name it.
+        time_limiter_settings: time_limiters, TimeLimiterSettings;
     }
 
     /// The named pipelines.

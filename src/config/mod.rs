@@ -1,5 +1,6 @@
 //! Settings from files: YAML, TOML and JSON, an unchanged Resilience4j `application.yml` among them.
 
+mod apply;
 mod classes;
 mod convert;
 mod document;
@@ -16,8 +17,11 @@ mod placeholders;
 mod problem;
 mod profiles;
 mod read;
+mod schema;
 mod tree;
+mod watch;
 
+pub use apply::Applied;
 pub use classes::ClassMap;
 pub use loaded::{Config, Patterns};
 pub use loader::Loader;
@@ -26,6 +30,8 @@ pub use model::{
     PipelineSettings, RateLimiterSettings, RetrySettings, ThreadPoolBulkheadSettings,
     TimeLimiterSettings,
 };
-pub use pipelines::{ClassifierPlan, PipelinePlan, Protocol};
+pub use pipelines::{ClassifierPlan, PipelinePlan};
 pub use problem::{ConfigErrors, Problem};
+pub use schema::schema;
 pub use tree::Format;
+pub use watch::Watch;

@@ -10,25 +10,13 @@ use super::model::PipelineSettings;
 use super::problem::Report;
 use super::read::{Record, Set, model};
 use super::tree::path::nearest;
-use crate::outcome::CauseMatcher;
+use crate::outcome::CauseRules;
 use crate::patterns::bulkhead::BulkheadConfig;
 use crate::patterns::circuit_breaker::CircuitBreakerConfig;
 use crate::patterns::rate_limiter::RateLimiterConfig;
 use crate::patterns::retry::RetryConfig;
 use crate::patterns::time_limiter::TimeLimiterConfig;
-
-/// What kind of calls a pipeline is for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Protocol {
-    /// Any future.
-    #[default]
-    Plain,
-    /// HTTP requests.
-    Http,
-    /// gRPC calls.
-    Grpc,
-}
+use crate::registry::Protocol;
 
 /// A named pipeline of a file: the names of its steps' instances.
 #[derive(Clone, Debug)]
@@ -36,8 +24,8 @@ pub enum Protocol {
 pub struct PipelinePlan {
     /// Its name.
     pub name: Arc<str>,
-    /// What kind of calls it is for.
-    pub protocol: Protocol,
+    /// What kind of calls it is for; nothing if for any.
+    pub protocol: Option<Protocol>,
     /// After how long the whole call must be over.
     pub deadline: Option<Duration>,
     /// Its retry.
@@ -56,29 +44,22 @@ pub struct PipelinePlan {
     pub classifier: Option<ClassifierPlan>,
 }
 
-/// A named classifier of a file. The first list that has a cause decides.
+/// A named classifier of a file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClassifierPlan {
     /// Its name.
     pub name: Arc<str>,
-    /// What counts nowhere.
-    pub ignore: Arc<[CauseMatcher]>,
-    /// What is a failure.
-    pub failure: Arc<[CauseMatcher]>,
-    /// What is a success.
-    pub success: Arc<[CauseMatcher]>,
+    /// Its rules.
+    pub rules: CauseRules,
 }
 
 pub(super) fn classifier(named: &Named) -> ClassifierPlan {
-    let list = |name| matchers(&named.record, name).into();
-    let name = named.name.clone();
-    ClassifierPlan {
-        name,
-        ignore: list("ignore"),
-        failure: list("failure"),
-        success: list("success"),
-    }
+    let list = |name| matchers(&named.record, name).into_iter();
+    let rules = list("ignore").fold(CauseRules::new(), CauseRules::ignore);
+    let rules = list("failure").fold(rules, CauseRules::failure);
+    let rules = list("success").fold(rules, CauseRules::success);
+    ClassifierPlan { name: named.name.clone(), rules }
 }
 
 /// What pipelines can refer to.
@@ -131,10 +112,17 @@ impl Known<'_> {
                 .map(|entry| entry.config.clone())
         });
         let protocol = match set.protocol.as_deref() {
-            Some("http") => Protocol::Http,
-            Some("grpc") => Protocol::Grpc,
-            _ => Protocol::Plain,
+            Some("http") => Some(Protocol::Http),
+            Some("grpc") => Some(Protocol::Grpc),
+            Some(_) => Some(Protocol::Plain),
+            None => None,
         };
+        if protocol == Some(Protocol::Plain)
+            && let Some(set) = record.get("classifier")
+        {
+            let message = "a plain pipeline has none: its results have no status; set `protocol` to http or grpc";
+            report.error(&set.origin, &set.path, message);
+        }
         if bulkhead.is_some() && pools.is_some() {
             if let Some(set) = record.get("thread_pool_bulkhead") {
                 let message = "a pipeline has one bulkhead, of either kind";
@@ -216,8 +204,9 @@ fn reference(report: &mut Report, set: &Set, said: &str, names: &[Arc<str>]) -> 
     if let Some(name) = names.iter().find(|name| &***name == said) {
         return Some(name.clone());
     }
-    let known = || names.iter().map(|name| &**name).take(50);
-    let what = format!("there is no instance `{}`", super::problem::shown(said));
-    report.unknown(&set.origin, &set.path, &what, nearest(said, known()), known(), false);
+    let known = || names.iter().map(|name| &**name);
+    let what = format!("there is no `{}`", super::problem::shown(said));
+    let hint = if report.is_full() { None } else { nearest(said, known().take(500)) };
+    report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
     None
 }

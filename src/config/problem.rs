@@ -260,6 +260,11 @@ impl Report {
         }
     }
 
+    /// Is what comes now only counted? Then nobody needs to find words for it.
+    pub(super) const fn is_full(&self) -> bool {
+        self.errors.len() >= MOST
+    }
+
     pub(super) const fn has_errors(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -107,6 +107,9 @@ impl<'r, 't> Reader<'r, 't> {
         child: &Child<'_>,
         known: impl Iterator<Item = &'a str> + Clone,
     ) {
+        if self.report.is_full() && !self.lenient {
+            return self.report.error(child.branch.at(), "", "unknown key");
+        }
         let written = |name: &str| {
             // In the style of the key that was written.
             if child.segment.text.contains('_') {

@@ -6,7 +6,7 @@ use http::{HeaderMap, Response, StatusCode};
 
 use super::{kind, retry_after};
 use crate::error::{Error, FromRejected, Rejected};
-use crate::outcome::{Cause, Classify, Verdict};
+use crate::outcome::{Cause, CauseRules, Classify, LiveRules, Outcome, Verdict};
 
 /// Judges HTTP responses and the errors of HTTP clients.
 ///
@@ -26,9 +26,10 @@ use crate::outcome::{Cause, Classify, Verdict};
 /// let strict = classifier.failure_when(|status| status.is_server_error() || status == 404);
 /// assert!(strict.classify(&response(404)).is_failure());
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HttpClassifier<F = fn(StatusCode) -> bool> {
     is_failure: F,
+    rules: Option<LiveRules>,
 }
 
 fn is_failure(status: StatusCode) -> bool {
@@ -37,26 +38,72 @@ fn is_failure(status: StatusCode) -> bool {
 
 impl Default for HttpClassifier {
     fn default() -> Self {
-        Self { is_failure }
+        Self { is_failure, rules: None }
     }
 }
 
 impl<F> HttpClassifier<F> {
     /// Takes the statuses for failures of which `is_failure` says so.
     pub fn failure_when<F2: Fn(StatusCode) -> bool>(self, is_failure: F2) -> HttpClassifier<F2> {
-        HttpClassifier { is_failure }
+        HttpClassifier { is_failure, rules: self.rules }
+    }
+}
+
+impl<F> HttpClassifier<F> {
+    /// Lets `rules` decide before all else about statuses and about errors of the client.
+    ///
+    /// ```
+    /// use seawall::http::HttpClassifier;
+    /// use seawall::CauseRules;
+    ///
+    /// let rules = CauseRules::new().failure("404".parse()?).success("501".parse()?).ignore("timeout".parse()?);
+    /// let classifier = HttpClassifier::default().rules(rules);
+    /// # Ok::<(), seawall::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn rules(self, rules: CauseRules) -> Self {
+        self.live_rules(LiveRules::new(rules))
+    }
+
+    pub(crate) fn live_rules(mut self, rules: LiveRules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    fn ruled_error(
+        &self,
+        rejected: Option<&Rejected>,
+        error: &(dyn StdError + 'static),
+    ) -> Verdict {
+        let verdict = kind::judge_error(rejected, error);
+        let (Some(rules), Some(cause)) = (&self.rules, verdict.cause()) else { return verdict };
+        // What seawall itself said is judged by its own rule, and what the request is to blame for by none.
+        if rejected.is_some() || !verdict.is_failure() {
+            return verdict;
+        }
+        match rules.outcome(cause) {
+            Some(Outcome::Ignored) => Verdict::ignored(cause),
+            Some(Outcome::Success) => Verdict::success(),
+            Some(Outcome::Failure) | None => verdict,
+        }
     }
 }
 
 impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
     /// The verdict on a response with this head, for classifiers of your own that stand on this one.
     pub fn judge_head(&self, status: StatusCode, headers: &HeaderMap) -> Verdict {
-        if !(self.is_failure)(status) {
+        let cause = Cause::Status(status.as_u16());
+        let is_failure = match self.rules.as_ref().and_then(|rules| rules.outcome(cause)) {
+            None => (self.is_failure)(status),
+            Some(Outcome::Ignored) => return Verdict::ignored(cause),
+            Some(outcome) => outcome == Outcome::Failure,
+        };
+        if !is_failure {
             return Verdict::success();
         }
         let asks =
             matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-        Verdict::failure(Cause::Status(status.as_u16()))
+        Verdict::failure(cause)
             .with_retry_after(if asks { retry_after(headers) } else { None })
             .with_drain(status == StatusCode::TOO_MANY_REQUESTS)
     }
@@ -84,7 +131,7 @@ impl<F: Fn(StatusCode) -> bool> HttpClassifier<F> {
     /// assert!(!classifier(&Err(Error::Service(Failed::Unsigned))).is_failure());
     /// ```
     pub fn judge_error(&self, error: &(dyn StdError + 'static)) -> Verdict {
-        kind::judge_error(Rejected::find(error), error)
+        self.ruled_error(Rejected::find(error), error)
     }
 }
 
@@ -96,7 +143,7 @@ where
     fn classify(&self, result: &Result<Response<B>, Error<E>>) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
-            Err(error) => kind::judge_error(error.as_rejected(), error),
+            Err(error) => self.ruled_error(error.as_rejected(), error),
         }
     }
 }
@@ -108,7 +155,7 @@ where
     fn classify(&self, result: &Result<Response<B>, Box<dyn StdError + Send + Sync>>) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
-            Err(error) => kind::judge_error(error.as_rejected(), &**error),
+            Err(error) => self.ruled_error(error.as_rejected(), &**error),
         }
     }
 }
@@ -123,7 +170,7 @@ where
     fn classify(&self, result: &Result<reqwest::Response, Error<E>>) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
-            Err(error) => kind::judge_error(error.as_rejected(), error),
+            Err(error) => self.ruled_error(error.as_rejected(), error),
         }
     }
 }
@@ -139,7 +186,7 @@ where
     ) -> Verdict {
         match result {
             Ok(response) => self.judge_head(response.status(), response.headers()),
-            Err(error) => kind::judge_error(error.as_rejected(), &**error),
+            Err(error) => self.ruled_error(error.as_rejected(), &**error),
         }
     }
 }

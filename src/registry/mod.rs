@@ -90,9 +90,11 @@ mod view;
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
 pub use change::{Change, Subscriber};
 pub use error::RegistryError;
-pub use pipelines::{PipelineSpec, Pipelines};
+pub use pipelines::{PipelineSpec, Pipelines, Protocol};
 pub use settings::Settings;
 pub use tags::Tags;
 pub use view::View;
@@ -109,7 +111,7 @@ use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::sync::Lock;
-use crate::telemetry::{Events, Observer, ObserverId, Observers};
+use crate::telemetry::{Events, Observer, ObserverId, Observers, ReloadEvent};
 
 /// The settings that are always there.
 const DEFAULT: &str = "default";
@@ -134,6 +136,15 @@ struct Inner {
     groups: Groups,
     observers: Observers,
     tags: Lock<Tags>,
+    last_reload: Lock<Option<LastReload>>,
+}
+
+/// What came of a changed file of settings.
+#[derive(Clone, Debug)]
+pub(crate) struct LastReload {
+    pub(crate) at: Instant,
+    pub(crate) file: Arc<str>,
+    pub(crate) event: ReloadEvent,
 }
 
 impl Inner {
@@ -159,6 +170,7 @@ impl Registry {
                 groups: Groups::new(),
                 observers: Observers::default(),
                 tags: Lock::new(Tags::new()),
+                last_reload: Lock::new(None),
             }),
         }
     }
@@ -281,6 +293,21 @@ impl Registry {
         self.inner.observers.remove(id);
         each_store!(self.inner, store => store.unobserve(id));
         self.inner.groups.unobserve(id);
+    }
+}
+
+impl Registry {
+    /// Tells the registry's observers what came of a changed file of settings, and remembers it.
+    #[cfg(feature = "config")]
+    pub(crate) fn reloaded(&self, file: &str, event: ReloadEvent) {
+        let last = LastReload { at: Instant::now(), file: file.into(), event };
+        *self.inner.last_reload.lock() = Some(last);
+        self.inner.observers.tell_if_any(file, crate::telemetry::EventKind::Reload(event));
+    }
+
+    /// What came of the file of settings when it had changed last.
+    pub(crate) fn last_reload(&self) -> Option<LastReload> {
+        self.inner.last_reload.lock().clone()
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::store::Store;
 use super::{Inner, InstanceKind, Registry, RegistryError};
+use crate::outcome::{CauseRules, LiveRules};
 use crate::patterns::Instance;
 use crate::patterns::bulkhead::BulkheadConfig;
 #[allow(unused_imports)] // for the links
@@ -49,6 +50,30 @@ pub struct PipelineSpec {
     time_limiter: Option<Arc<str>>,
     bulkhead: Option<Arc<str>>,
     thread_pool_bulkhead: Option<Arc<str>>,
+    protocol: Option<Protocol>,
+    rules: CauseRules,
+}
+
+/// What kind of calls a pipeline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Any future: [`Registry::pipeline`].
+    Plain,
+    /// HTTP requests: [`Registry::http_pipeline`].
+    Http,
+    /// gRPC calls: [`Registry::grpc_pipeline`].
+    Grpc,
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain => "plain",
+            Self::Http => "http",
+            Self::Grpc => "grpc",
+        })
+    }
 }
 
 macro_rules! steps {
@@ -72,6 +97,19 @@ impl PipelineSpec {
     /// The whole call must be over after this. Range: from 1 ms.
     pub const fn deadline(mut self, span: Duration) -> Self {
         self.deadline = Some(span);
+        self
+    }
+
+    /// It can be had for calls of this kind only. Default: for any.
+    pub const fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = Some(protocol);
+        self
+    }
+
+    /// How calls count by status and kind of error, before the protocol's own classifier is asked. Has no effect on a plain
+    /// pipeline, whose results have neither. Default: no rules.
+    pub fn rules(mut self, rules: CauseRules) -> Self {
+        self.rules = rules;
         self
     }
 
@@ -134,6 +172,8 @@ struct Book {
     specs: BTreeMap<Arc<str>, PipelineSpec>,
     /// Pipelines that somebody has asked for.
     live: BTreeMap<Arc<str>, LiveSteps>,
+    /// The rules of those that have a protocol.
+    rules: BTreeMap<Arc<str>, LiveRules>,
 }
 
 impl Compositions {
@@ -164,6 +204,9 @@ impl Pipelines {
     ) -> Result<Option<PipelineSpec>, RegistryError> {
         let mut book = self.book();
         let steps = self.inner.compose(name, &spec)?;
+        if let Some(live) = book.rules.get(name) {
+            live.set(spec.rules.clone());
+        }
         let old = book.specs.insert(name.into(), spec);
         let gone = book.live.get(name).map(|live| live.set(steps));
         drop(book);
@@ -198,7 +241,12 @@ impl Pipelines {
     /// Removes a definition and returns it. From now on the name stands for all instances that have it, if there are any; else
     /// pipelines that were handed out go on as they are.
     pub fn undefine(&self, name: &str) -> Option<PipelineSpec> {
-        let old = self.book().specs.remove(name)?;
+        let mut book = self.book();
+        let old = book.specs.remove(name)?;
+        if let Some(live) = book.rules.get(name) {
+            live.set(CauseRules::new());
+        }
+        drop(book);
         self.inner.renew(|other, _| other == name);
         self.tell(name, RegistryEvent::Removed);
         Some(old)
@@ -224,7 +272,7 @@ impl Registry {
     /// [`RegistryError::UnknownInstance`] if there is neither a definition nor an instance of this name, or no instance for a step;
     /// [`RegistryError::Config`] for steps that contradict each other, as [`PipelineBuilder::build`] says.
     pub fn pipeline(&self, name: &str) -> Result<Pipeline, RegistryError> {
-        Ok(Pipeline::builder(name).build_live(self.inner.live(name)?))
+        Ok(Pipeline::builder(name).build_live(self.inner.live(name, Protocol::Plain)?))
     }
 
     /// The same for HTTP: judged, repeated and ended as [`PipelineBuilder::http`] says.
@@ -237,7 +285,9 @@ impl Registry {
         &self,
         name: &str,
     ) -> Result<crate::pipeline::HttpPipeline, RegistryError> {
-        Ok(Pipeline::builder(name).http().build_live(self.inner.live(name)?))
+        let steps = self.inner.live(name, Protocol::Http)?;
+        let classifier = crate::http::HttpClassifier::default().live_rules(self.inner.rules(name));
+        Ok(Pipeline::builder(name).http().classifier(classifier).build_live(steps))
     }
 
     /// The same for gRPC over a tonic channel: judged, repeated and ended as [`PipelineBuilder::grpc`] says.
@@ -250,20 +300,43 @@ impl Registry {
         &self,
         name: &str,
     ) -> Result<crate::pipeline::GrpcPipeline, RegistryError> {
-        Ok(Pipeline::builder(name).grpc().build_live(self.inner.live(name)?))
+        let steps = self.inner.live(name, Protocol::Grpc)?;
+        let classifier = crate::tonic::GrpcClassifier::default().live_rules(self.inner.rules(name));
+        let ends = crate::tonic::AtTrailers(classifier.clone());
+        let builder = Pipeline::builder(name).grpc().classifier(classifier).ends(ends);
+        Ok(builder.build_live(steps))
     }
 }
 
 impl Inner {
     /// The steps of a name, as they stand and will stand.
-    fn live(&self, name: &str) -> Result<LiveSteps, RegistryError> {
+    fn live(&self, name: &str, protocol: Protocol) -> Result<LiveSteps, RegistryError> {
         let mut book = self.pipelines.book.lock();
+        let only = book.specs.get(name).and_then(|spec| spec.protocol);
+        if let Some(only) = only.filter(|only| *only != protocol) {
+            let error = ConfigError::new("protocol", protocol, only);
+            let (kind, name) = (InstanceKind::Pipeline, name.to_owned());
+            return Err(RegistryError::Config { kind, name, error });
+        }
         if let Some(live) = book.live.get(name) {
             return Ok(live.clone());
         }
         let live = LiveSteps::new(self.steps_of(name, &book)?);
         book.live.insert(name.into(), live.clone());
         Ok(live)
+    }
+
+    /// The rules of a name, as they stand and will stand.
+    #[cfg(feature = "http")]
+    fn rules(&self, name: &str) -> LiveRules {
+        let mut book = self.pipelines.book.lock();
+        if let Some(live) = book.rules.get(name) {
+            return live.clone();
+        }
+        let rules = book.specs.get(name).map(|spec| spec.rules.clone()).unwrap_or_default();
+        let live = LiveRules::new(rules);
+        book.rules.insert(name.into(), live.clone());
+        live
     }
 
     fn steps_of(&self, name: &str, book: &Book) -> Result<Steps, RegistryError> {
@@ -291,6 +364,8 @@ impl Inner {
             time_limiter: there(&self.time_limiters, name),
             bulkhead,
             thread_pool_bulkhead: pool,
+            protocol: None,
+            rules: CauseRules::new(),
         };
         (spec != PipelineSpec::default()).then_some(spec)
     }

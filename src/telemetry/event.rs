@@ -44,6 +44,8 @@ pub enum EventKind {
     Registry(InstanceKind, RegistryEvent),
     /// Of a [keyed group](crate::keyed); the name is the group's.
     Keyed(KeyedEvent),
+    /// Of a file of settings that is watched; the name is the file's.
+    Reload(ReloadEvent),
 }
 
 /// What a registry keeps by name, each in a name space of its own.
@@ -111,6 +113,24 @@ pub enum RegistryEvent {
     Updated,
     /// It was asked for with other settings than it has, which counted for nothing.
     ConfigConflict,
+}
+
+/// What comes of a changed file of settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReloadEvent {
+    /// Its settings hold now.
+    Applied {
+        /// Instances that were made.
+        created: usize,
+        /// Instances whose settings are others now.
+        updated: usize,
+    },
+    /// It is wrong, and all is as it was.
+    Refused {
+        /// How much is wrong with it.
+        errors: usize,
+    },
 }
 
 /// What a keyed group does.

@@ -87,7 +87,7 @@ pub(crate) mod trace;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, InstanceKind, KeyedEvent,
-    RateLimiterEvent, RegistryEvent, RetryEvent, TimeLimiterEvent,
+    RateLimiterEvent, RegistryEvent, ReloadEvent, RetryEvent, TimeLimiterEvent,
 };
 pub(crate) use events::Detach;
 pub use events::{EventRecord, Events};

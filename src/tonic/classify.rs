@@ -10,7 +10,7 @@ use super::code::{self, Codes};
 use super::pushback::{self, Pushback};
 use crate::error::{Error, FromRejected};
 use crate::http::{kind, retry_after};
-use crate::outcome::{Cause, Classify, Verdict};
+use crate::outcome::{Cause, CauseRules, Classify, LiveRules, Outcome, Verdict};
 
 /// Judges the heads of gRPC responses and the errors of channels. [`AtTrailers`](super::AtTrailers) judges the rest.
 ///
@@ -24,11 +24,12 @@ use crate::outcome::{Cause, Classify, Verdict};
 /// use tonic::Code;
 ///
 /// let strict = GrpcClassifier::default().failure_when(|code| !matches!(code, Code::NotFound | Code::AlreadyExists));
-/// let pipeline = Pipeline::grpc("greeter").classifier(strict).ends(AtTrailers(strict)).build();
+/// let pipeline = Pipeline::grpc("greeter").classifier(strict.clone()).ends(AtTrailers(strict)).build();
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct GrpcClassifier {
     failures: Codes,
+    rules: Option<LiveRules>,
 }
 
 impl Default for GrpcClassifier {
@@ -41,7 +42,7 @@ impl Default for GrpcClassifier {
             Code::Unavailable,
             Code::DataLoss,
         ]);
-        Self { failures }
+        Self { failures, rules: None }
     }
 }
 
@@ -50,13 +51,31 @@ impl GrpcClassifier {
     /// `OK`. Give the result to [`AtTrailers`](super::AtTrailers) too.
     #[must_use]
     pub fn failure_when(self, is_failure: impl Fn(Code) -> bool) -> Self {
-        Self { failures: Codes::when(is_failure) }
+        Self { failures: Codes::when(is_failure), ..self }
+    }
+
+    /// Lets `rules` decide before all else about codes (but `OK`) and about errors of the channel. Give the result to
+    /// [`AtTrailers`](super::AtTrailers) too.
+    #[must_use]
+    pub fn rules(self, rules: CauseRules) -> Self {
+        self.live_rules(LiveRules::new(rules))
+    }
+
+    pub(crate) fn live_rules(mut self, rules: LiveRules) -> Self {
+        self.rules = Some(rules);
+        self
     }
 
     /// Is this code a failure of the backend?
     #[must_use]
-    pub const fn is_failure(&self, code: Code) -> bool {
-        self.failures.has(code)
+    pub fn is_failure(&self, code: Code) -> bool {
+        self.outcome(code) == Outcome::Failure
+    }
+
+    fn outcome(&self, code: Code) -> Outcome {
+        let ruled = self.rules.as_ref().filter(|_| code != Code::Ok);
+        let ruled = ruled.and_then(|rules| rules.outcome(Cause::Grpc(code.into())));
+        ruled.unwrap_or(if self.failures.has(code) { Outcome::Failure } else { Outcome::Success })
     }
 
     fn judge_head(&self, status: StatusCode, headers: &HeaderMap, ended: bool) -> Verdict {
@@ -64,9 +83,12 @@ impl GrpcClassifier {
         // Whoever ends without a word breaks gRPC's rules.
         let silent = || if ended { Some(Code::Unknown) } else { None };
         let code = told.or_else(|| code::of_http(status)).or_else(silent);
-        let Some(code) = code.filter(|code| self.is_failure(*code)) else {
-            return Verdict::success();
-        };
+        let Some(code) = code else { return Verdict::success() };
+        match self.outcome(code) {
+            Outcome::Failure => {}
+            Outcome::Success => return Verdict::success(),
+            Outcome::Ignored => return Verdict::ignored(Cause::Grpc(code.into())),
+        }
         let verdict = Verdict::failure(Cause::Grpc(code.into()))
             .with_drain(code == Code::ResourceExhausted || status == StatusCode::TOO_MANY_REQUESTS);
         match pushback::read(headers) {
@@ -90,10 +112,18 @@ impl GrpcClassifier {
                 response.body().is_end_stream(),
             ),
             Err(error) => {
-                let verdict = kind::judge_error(error.as_rejected(), error);
+                let rejected = error.as_rejected();
+                let verdict = kind::judge_error(rejected, error);
                 match verdict.cause() {
                     Some(cause @ Cause::Grpc(code)) if !self.is_failure(code.into()) => {
                         Verdict::ignored(cause)
+                    }
+                    Some(cause) if rejected.is_none() && verdict.is_failure() => {
+                        match self.rules.as_ref().and_then(|rules| rules.outcome(cause)) {
+                            Some(Outcome::Ignored) => Verdict::ignored(cause),
+                            Some(Outcome::Success) => Verdict::success(),
+                            Some(Outcome::Failure) | None => verdict,
+                        }
                     }
                     _ => verdict,
                 }

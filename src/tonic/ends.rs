@@ -17,7 +17,7 @@ use crate::telemetry::ResponseInfo;
 /// A call is over when its trailers have come, or when its body broke or was dropped.
 ///
 /// Trailers that bring a failing code, and an end without a code, make a failure of a call whose head was good.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct AtTrailers(
     /// Which codes are failures.
     pub GrpcClassifier,
@@ -38,7 +38,7 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtTrailers {
     fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {
         let decided =
             response.status() != StatusCode::OK || code::told(response.headers()).is_some();
-        let trailers = Trailers { classifier: (!decided).then_some(self.0) };
+        let trailers = Trailers { classifier: (!decided).then(|| self.0.clone()) };
         response.map(|body| GuardedBody::judged(body, guard, trailers))
     }
 }
@@ -53,7 +53,7 @@ impl<B> Discard<Response<B>> for AtTrailers {
 }
 
 /// Judges the trailers of one call.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Trailers {
     /// Nothing if the head has said all.
     classifier: Option<GrpcClassifier>,
@@ -66,7 +66,7 @@ where
     type Error = Status;
 
     fn judge_end(&self, trailers: Option<&HeaderMap>) -> Option<Cause> {
-        let classifier = self.classifier?;
+        let classifier = self.classifier.as_ref()?;
         // An end without a code is one that somebody on the way has cut short.
         let code = trailers.and_then(code::told).unwrap_or(Code::Unknown);
         classifier.is_failure(code).then(|| Cause::Grpc(code.into()))

@@ -1,12 +1,15 @@
 //! The snapshot and its JSON.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use seawall::telemetry::Meters;
+use seawall::keyed::Keyed;
+use seawall::registry::PipelineSpec;
 use seawall::telemetry::snapshot::Setting;
+use seawall::telemetry::{Meters, Snapshot};
 use seawall::{
     Backoff, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, RateLimiterAlgorithm,
-    RateLimiterConfig, Retry, RetryConfig, SlidingWindow,
+    RateLimiterConfig, Registry, Retry, RetryConfig, SlidingWindow,
 };
 use serde_json::Value;
 
@@ -45,7 +48,7 @@ async fn settings_are_called_as_the_builders_methods() {
     let config = CircuitBreakerConfig::builder()
         .failure_rate_threshold(33.3)
         .sliding_window(SlidingWindow::Time { seconds: 10 })
-        .slow_call_duration_threshold(std::time::Duration::MAX)
+        .slow_call_duration_threshold(Duration::MAX)
         .open_wait(Backoff::exponential(ms(500), 1.5).randomized(0.5).capped(ms(9000)))
         .build()
         .unwrap();
@@ -97,7 +100,7 @@ async fn every_setting_of_every_pattern_is_there() {
         assert_eq!(keys.len(), settings.iter().count(), "a key twice");
         keys.len()
     };
-    assert_eq!(count(&all.circuit_breakers[0].settings), 17);
+    assert_eq!(count(&all.circuit_breakers[0].settings), 18);
     assert_eq!(count(&all.bulkheads[0].settings), 6);
     assert_eq!(count(&all.rate_limiters[0].settings), 6);
     assert_eq!(count(&all.time_limiters[0].settings), 3);
@@ -108,6 +111,75 @@ async fn every_setting_of_every_pattern_is_there() {
     assert_eq!(safe.settings.get("max_retry_after_seconds"), Some(&Setting::Number(30.0)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_breaker_tells_its_last_transitions_and_why() {
+    let config = CircuitBreakerConfig::builder()
+        .sliding_window(SlidingWindow::Count(2))
+        .minimum_number_of_calls(2)
+        .wait_duration_in_open_state(Duration::from_secs(30))
+        .build()
+        .unwrap();
+    let breaker = CircuitBreaker::new("orders", config);
+    let meters = Meters::new();
+    meters.watch(&breaker);
+    for _ in 0..2 {
+        breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
+    }
+    tokio::time::advance(Duration::from_secs(100)).await;
+    breaker.try_acquire().unwrap().success();
+    let all = json(&meters);
+    let transitions = all["circuit_breakers"][0]["transitions"].as_array().unwrap();
+    let [open, half] = &transitions[..] else { panic!("{transitions:?}") };
+    assert_eq!((&open["from"], &open["to"]), (&"closed".into(), &"open".into()));
+    assert_eq!(
+        (&open["reason"], &open["failure_rate_percent"]),
+        (&"failure_rate".into(), &100.0.into())
+    );
+    assert_eq!((&half["to"], &half["reason"]), (&"half_open".into(), &"wait_over".into()));
+    let seconds = |at: &Value| at.as_f64().unwrap();
+    let taken = seconds(&all["taken_at_unix_seconds"]);
+    assert!((taken - seconds(&open["at_unix_seconds"]) - 100.0).abs() < 1.0, "{all}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registry_shows_its_pipelines_and_keyed_groups_and_nobody_listens() {
+    let registry = Registry::new();
+    registry.retries().get("patient").unwrap();
+    registry.circuit_breakers().get("orders").unwrap();
+    registry.thread_pool_bulkheads().get("orders").unwrap();
+    let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).retry("patient");
+    registry.pipelines().define("stock", spec).unwrap();
+    let _asked_for = registry.pipeline("orders").unwrap();
+    let hosts = Keyed::new("hosts", |host| Ok(CircuitBreaker::with_defaults(host))).unwrap();
+    registry.add_keyed(&hosts);
+    drop(hosts.get("a"));
+    hosts.get("b").transition_to_forced_open();
+
+    let all = serde_json::to_value(Snapshot::of(&registry)).unwrap();
+    assert_eq!(
+        all["pipelines"],
+        serde_json::json!([
+            {"name": "orders", "deadline_seconds": null,
+             "steps": {"circuit_breaker": "orders", "thread_pool_bulkhead": "orders"}},
+            {"name": "stock", "deadline_seconds": 5.0, "steps": {"retry": "patient"}},
+        ])
+    );
+    let group = &all["keyed_groups"][0];
+    assert_eq!((&group["name"], &group["entries"]), (&"hosts".into(), &2.into()));
+    assert_eq!(group["states"], serde_json::json!({"closed": 1, "forced_open": 1}));
+    assert_eq!(group["counters"]["made"], 2);
+    assert_eq!(all["last_reload"], Value::Null);
+    assert_eq!(all["retries"][0]["name"], "patient");
+    // Through meters it is the same.
+    let meters = Meters::of(&registry);
+    let mut other = json(&meters);
+    other["taken_at_unix_seconds"] = all["taken_at_unix_seconds"].clone();
+    for breaker in other["circuit_breakers"].as_array_mut().unwrap() {
+        assert_eq!(breaker["name"], "orders", "no key has an entry of its own");
+    }
+    assert_eq!(other, all);
+}
+
 /// No number that JSON has no word for, whatever is set.
 #[tokio::test(start_paused = true)]
 async fn all_numbers_are_finite() {
@@ -115,10 +187,17 @@ async fn all_numbers_are_finite() {
         match value {
             Value::Number(number) => assert!(number.as_f64().unwrap().is_finite(), "{path}"),
             Value::Object(fields) => fields.iter().for_each(|(key, value)| {
-                let is_null_by_right =
-                    ["_percent", "_seconds", "queue", "burst", "budget", "core_pool_size"]
-                        .iter()
-                        .any(|part| key.contains(part));
+                let is_null_by_right = [
+                    "_percent",
+                    "_seconds",
+                    "queue",
+                    "burst",
+                    "budget",
+                    "core_pool_size",
+                    "last_reload",
+                ]
+                .iter()
+                .any(|part| key.contains(part));
                 assert!(!value.is_null() || is_null_by_right, "{path}.{key}");
                 check(value, &format!("{path}.{key}"));
             }),
@@ -127,7 +206,31 @@ async fn all_numbers_are_finite() {
         }
     }
     let shop = Shop::new();
-    shop.bulkhead.change_max_wait(std::time::Duration::MAX);
-    shop.limiter.change_timeout(std::time::Duration::MAX);
+    shop.bulkhead.change_max_wait(Duration::MAX);
+    shop.limiter.change_timeout(Duration::MAX);
     check(&json(&shop.meters), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_shows_what_came_of_the_last_reload() {
+    let path = std::env::temp_dir().join(format!("seawall-snapshot-{}.yml", std::process::id()));
+    let retry = |attempts: &str| {
+        let text = format!("resilience4j.retry.instances.orders.maxAttempts: {attempts}\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    let registry = Registry::new();
+    retry("3");
+    let every = Duration::from_secs(1);
+    let watch = seawall::config::Loader::new().watch(&path, &registry, every).unwrap();
+    retry("0");
+    tokio::time::sleep(3 * every).await;
+    let last = Snapshot::of(&registry).last_reload.unwrap();
+    assert_eq!((last.is_applied, last.errors), (false, 1), "{last:?}");
+    assert!(last.file.ends_with(".yml"));
+    retry("5");
+    tokio::time::sleep(3 * every).await;
+    let last = Snapshot::of(&registry).last_reload.unwrap();
+    assert_eq!((last.is_applied, last.updated, last.errors), (true, 1, 0), "{last:?}");
+    drop(watch);
+    let _ = std::fs::remove_file(path);
 }

@@ -298,6 +298,6 @@ impl Field for Vec<String> {
     }
 }
 
-pub(super) fn write_span(span: Duration) -> String {
+pub(in crate::config) fn write_span(span: Duration) -> String {
     duration::write(span)
 }

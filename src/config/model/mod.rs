@@ -16,6 +16,7 @@ pub use backoff::BackoffSettings;
 pub use budget::BudgetSettings;
 pub(super) use circuit_breaker::CIRCUIT_BREAKER;
 pub use circuit_breaker::CircuitBreakerSettings;
+pub(super) use kind::write_span;
 pub(super) use limits::{BULKHEAD, RATE_LIMITER, THREAD_POOL_BULKHEAD, TIME_LIMITER};
 pub use limits::{
     BulkheadSettings, RateLimiterSettings, ThreadPoolBulkheadSettings, TimeLimiterSettings,

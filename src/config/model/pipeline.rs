@@ -13,8 +13,8 @@ settings! {
     /// One that names no instance at all is made of all those of its own name.
     PipelineSettings, PIPELINE = "pipelines";
 
-    /// What kind of calls it is for.
-    protocol: String = PROTOCOLS, default "plain";
+    /// What kind of calls it is for. Not set: any.
+    protocol: String = PROTOCOLS;
     /// The whole call must be over after this. Not set: no limit.
     deadline: Duration = span(MS);
     /// The name of its retry.

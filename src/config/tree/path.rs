@@ -63,35 +63,7 @@ pub(in crate::config) fn nearest<'a>(
     key: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    // Nobody misspells a key into one of this length.
-    if key.len() > 100 {
-        return None;
-    }
-    let folded = fold(key);
-    let near = known.into_iter().map(|known| (distance(&folded, &fold(known)), known));
-    let (distance, known) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= (folded.chars().count().max(3) / 3).min(5)).then_some(known)
-}
-
-/// How many letters are to be added, dropped, changed or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    let mut last = '\0';
-    for (i, c) in one.chars().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, &d) in other.iter().enumerate() {
-            let mut best = (row[j] + usize::from(c != d)).min(row[j + 1] + 1).min(next[j] + 1);
-            if j > 0 && i > 0 && c == other[j - 1] && last == d {
-                best = best.min(before[j - 1] + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-        last = c;
-    }
-    row[other.len()]
+    crate::near::near(key, known).first().copied()
 }
 
 #[cfg(test)]

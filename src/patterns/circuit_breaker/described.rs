@@ -31,6 +31,7 @@ impl CircuitBreakerConfig {
             .with("initial_state", self.initial_state.key())
             .with_span("cancelled_is_failure_after", self.cancelled_is_failure_after())
             .with("panic_is_failure", self.panic_is_failure)
+            .with("causes", self.causes.is_some())
             .with("transition_on_result", self.transition_on_result.is_some())
     }
 }

@@ -166,8 +166,13 @@ impl Meters {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.follow_tags();
-        let sources = self.shared.list.lock().sources.clone();
+        let (sources, registries) = {
+            let list = self.shared.list.lock();
+            (list.sources.clone(), list.registries.clone())
+        };
         let mut snapshot = Snapshot::new();
+        let registries = registries.iter().filter_map(|followed| (followed.found)());
+        registries.for_each(|registry| snapshot.registry(&registry));
         sources.values().for_each(|source| source.describe(&mut snapshot));
         snapshot.sorted()
     }

@@ -1,6 +1,7 @@
 //! Everything that instances are and do, at one moment.
 //!
-//! [`Meters::snapshot`](super::Meters::snapshot) takes one. It is plain data; with the feature `snapshot` it is `serde::Serialize`,
+//! [`Snapshot::of`] takes one of a registry, [`Meters::snapshot`](super::Meters::snapshot) of whatever is watched; neither makes
+//! anybody listen. It is plain data; with the feature `snapshot` it is `serde::Serialize`,
 //! and this is its JSON:
 //!
 //! ```json
@@ -12,13 +13,17 @@
 //!     "failure_rate_percent": null, "slow_call_rate_percent": null,
 //!     "window": {"buffered_calls": 3, "failed_calls": 1, "slow_calls": 0, "slow_failed_calls": 0},
 //!     "counters": {"successful": 2, "failed": 1, "slow": 0, "ignored": 0, "cancelled": 0, "not_permitted": 0, "late": 0, "transitions": 0},
-//!     "transitions": [],
+//!     "transitions": [{"at_unix_seconds": 1767225590.5, "from": "closed", "to": "open", "reason": "failure_rate",
+//!                      "failure_rate_percent": 55.0, "slow_call_rate_percent": null}],
 //!     "settings": {"failure_rate_threshold": 50.0, "sliding_window_type": "count", "…": "…"}
 //!   }],
 //!   "retries": [{"name": "…", "tags": {}, "counters": {}, "settings": {}}],
 //!   "bulkheads": [{"name": "…", "tags": {}, "in_flight": 1, "waiting": 0, "available": 24, "queue_remaining": null, "settings": {}}],
 //!   "rate_limiters": [{"name": "…", "tags": {}, "available_permissions": 50, "waiting": 0, "wait_for_one_seconds": 0.0, "cycle": 7, "settings": {}}],
-//!   "time_limiters": [{"name": "…", "tags": {}, "counters": {}, "settings": {}}]
+//!   "time_limiters": [{"name": "…", "tags": {}, "counters": {}, "settings": {}}],
+//!   "pipelines": [{"name": "inventory", "deadline_seconds": 5.0, "steps": {"circuit_breaker": "inventory", "retry": "patient"}}],
+//!   "keyed_groups": [{"name": "hosts", "entries": 12, "max_entries": 1024, "is_overflowing": false, "counters": {}, "states": {"closed": 11, "open": 1}}],
+//!   "last_reload": {"at_unix_seconds": 1767225500.0, "file": "application.yml", "is_applied": true, "created": 0, "updated": 2, "errors": 0}
 //! }
 //! ```
 //!
@@ -31,6 +36,7 @@
 //! - Names of states, kinds and settings are in `snake_case`; a setting is called as its builder method is.
 //! - Lists are in the order of names, but for transitions: the oldest is the first.
 
+mod registry;
 mod settings;
 mod write;
 
@@ -68,6 +74,12 @@ plain! {
         pub rate_limiters: Vec<RateLimiterSnapshot>,
         /// All time limiters.
         pub time_limiters: Vec<TimeLimiterSnapshot>,
+        /// The registry's pipelines: those that are defined, and those that were asked for.
+        pub pipelines: Vec<PipelineSnapshot>,
+        /// The keyed groups that the registry knows.
+        pub keyed_groups: Vec<KeyedGroupSnapshot>,
+        /// What came of the file of settings when it had changed last.
+        pub last_reload: Option<ReloadSnapshot>,
     }
 
     /// One circuit breaker.
@@ -86,6 +98,8 @@ plain! {
         pub window: WindowSnapshot,
         /// Everything that it ever saw.
         pub counters: CircuitBreakerCounters,
+        /// The last changes of its state, the oldest first.
+        pub transitions: Vec<TransitionSnapshot>,
         /// Its settings.
         pub settings: Settings,
     }
@@ -208,5 +222,82 @@ plain! {
         pub error: u64,
         /// Given up.
         pub timeout: u64,
+    }
+
+    /// One change of a circuit breaker's state.
+    pub struct TransitionSnapshot {
+        /// When.
+        pub at_unix_seconds: f64,
+        /// The state left.
+        pub from: &'static str,
+        /// The state entered.
+        pub to: &'static str,
+        /// Why: `failure_rate`, `slow_call_rate`, `trials_failed`, `trials_passed`, `wait_over`, `half_open_wait_over`, `hand`,
+        /// `result` or `reset`.
+        pub reason: &'static str,
+        /// The failure rate that was the reason.
+        pub failure_rate_percent: Option<f32>,
+        /// The rate of slow calls that was the reason.
+        pub slow_call_rate_percent: Option<f32>,
+    }
+
+    /// One pipeline of a registry.
+    pub struct PipelineSnapshot {
+        /// The name.
+        pub name: String,
+        /// The deadline of the whole call.
+        pub deadline_seconds: Option<f64>,
+        /// The pattern and the instance's name.
+        pub steps: BTreeMap<&'static str, String>,
+    }
+
+    /// One keyed group.
+    pub struct KeyedGroupSnapshot {
+        /// The name.
+        pub name: String,
+        /// Instances there are.
+        pub entries: usize,
+        /// Instances there may be.
+        pub max_entries: usize,
+        /// Did the last new key find no room?
+        pub is_overflowing: bool,
+        /// What happened to its keys.
+        pub counters: KeyedCounters,
+        /// How many circuit breakers are in each state; nothing for none.
+        pub states: BTreeMap<&'static str, usize>,
+    }
+
+    /// What happened to the keys of a group.
+    pub struct KeyedCounters {
+        /// Instances that were made.
+        pub made: u64,
+        /// Instances that were given up because nobody had used them.
+        pub evicted_idle: u64,
+        /// Instances that were given up to make room.
+        pub evicted_for_room: u64,
+        /// Calls that had to share an instance because there was no room.
+        pub overflowed: u64,
+        /// Calls without a key, which share that instance too.
+        pub without_key: u64,
+        /// Calls with a key that is too long, which share it too.
+        pub long_keys: u64,
+        /// Calls that share it because the template had failed.
+        pub not_made: u64,
+    }
+
+    /// What came of a changed file of settings.
+    pub struct ReloadSnapshot {
+        /// When it was seen.
+        pub at_unix_seconds: f64,
+        /// The file.
+        pub file: String,
+        /// Do its settings hold now? Else all is as it was.
+        pub is_applied: bool,
+        /// Instances that were made.
+        pub created: usize,
+        /// Instances whose settings are others now.
+        pub updated: usize,
+        /// How much is wrong with it.
+        pub errors: usize,
     }
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use tokio::time::Instant;
+
 use super::{
     BulkheadSnapshot, CircuitBreakerCounters, CircuitBreakerSnapshot, RateLimiterSnapshot,
     RetryCounters, RetrySnapshot, Snapshot, TimeLimiterCounters, TimeLimiterSnapshot,
-    WindowSnapshot,
+    TransitionSnapshot, WindowSnapshot,
 };
 use crate::patterns::bulkhead::Bulkhead;
-use crate::patterns::circuit_breaker::CircuitBreaker;
+use crate::patterns::circuit_breaker::{CircuitBreaker, Transition, TransitionReason};
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
@@ -21,6 +23,39 @@ fn tags(given: &Tags) -> BTreeMap<String, String> {
 /// A rate, if there is one yet.
 fn rate(percent: f32) -> Option<f32> {
     (percent >= 0.0).then_some(percent)
+}
+
+/// Seconds from 1970 to a moment, by the clock on the wall as it stands now.
+pub(super) fn unix_seconds(at: Instant) -> f64 {
+    let (now, wall) = (Instant::now(), crate::clock::since_epoch().as_secs_f64());
+    let ago = now.saturating_duration_since(at).as_secs_f64();
+    wall - ago + at.saturating_duration_since(now).as_secs_f64()
+}
+
+impl TransitionSnapshot {
+    fn new(of: &Transition) -> Self {
+        let (reason, failures, slow) = match of.reason {
+            TransitionReason::FailureRate { rate } => ("failure_rate", Some(rate), None),
+            TransitionReason::SlowCallRate { rate } => ("slow_call_rate", None, Some(rate)),
+            TransitionReason::TrialsFailed { failure_rate, slow_rate } => {
+                ("trials_failed", Some(failure_rate), Some(slow_rate))
+            }
+            TransitionReason::TrialsPassed => ("trials_passed", None, None),
+            TransitionReason::WaitOver => ("wait_over", None, None),
+            TransitionReason::HalfOpenWaitOver => ("half_open_wait_over", None, None),
+            TransitionReason::Hand => ("hand", None, None),
+            TransitionReason::Result => ("result", None, None),
+            TransitionReason::Reset => ("reset", None, None),
+        };
+        Self {
+            at_unix_seconds: unix_seconds(of.at),
+            from: of.from.key(),
+            to: of.to.key(),
+            reason,
+            failure_rate_percent: failures.and_then(rate),
+            slow_call_rate_percent: slow.and_then(rate),
+        }
+    }
 }
 
 impl Snapshot {
@@ -64,6 +99,7 @@ impl Snapshot {
                 late: counters.late,
                 transitions: counters.transitions,
             },
+            transitions: of.transitions().iter().map(TransitionSnapshot::new).collect(),
             settings: of.config().described(),
         });
     }

@@ -14,7 +14,8 @@ mod imp {
     use crate::outcome::Cause;
     use crate::patterns::circuit_breaker::State;
     use crate::telemetry::{
-        CircuitBreakerEvent, EventKind, InstanceKind, KeyedEvent, RegistryEvent, RetryEvent,
+        CircuitBreakerEvent, EventKind, InstanceKind, KeyedEvent, RegistryEvent, ReloadEvent,
+        RetryEvent,
     };
 
     /// Is there a subscriber that may want lines?
@@ -30,7 +31,9 @@ mod imp {
             EventKind::Retry(event) => retry(name, event),
             EventKind::Registry(kind, event) => registry(name, kind, event),
             EventKind::Keyed(event) => keyed(name, event),
-            _ => {}
+            EventKind::Reload(event) => reload(name, event),
+            // Of these only refusals and timeouts are worth one.
+            EventKind::Bulkhead(_) | EventKind::RateLimiter(_) | EventKind::TimeLimiter(_) => {}
         }
     }
 
@@ -125,6 +128,26 @@ mod imp {
                     target: TARGET,
                     { "seawall.name" = name, "seawall.count" = count, "seawall.idle" = idle },
                     "`{name}`: {count} instances were given up"
+                );
+            }
+        }
+    }
+
+    fn reload(name: &str, event: ReloadEvent) {
+        const TARGET: &str = "seawall::reload";
+        match event {
+            ReloadEvent::Applied { created, updated } => {
+                info!(
+                    target: TARGET,
+                    { "seawall.created" = created, "seawall.updated" = updated },
+                    "settings of {name} applied"
+                );
+            }
+            ReloadEvent::Refused { errors } => {
+                error!(
+                    target: TARGET,
+                    { "seawall.errors" = errors },
+                    "settings of {name} refused, the old ones stay"
                 );
             }
         }

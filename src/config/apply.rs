@@ -1,0 +1,227 @@
+//! Brings a registry to what a file says.
+
+use std::sync::Arc;
+
+use super::Config;
+use super::loaded::{Entry, Patterns};
+use super::pipelines::PipelinePlan;
+use super::read::Record;
+use crate::patterns::Instance;
+use crate::patterns::bulkhead::BulkheadConfig;
+use crate::registry::{InstanceKind, PipelineSpec, Registry, RegistryError, Tags, View};
+
+/// What [`Config::apply`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Applied {
+    /// Instances that were made, in the order of the file; pipelines too.
+    pub created: Vec<(InstanceKind, Arc<str>)>,
+    /// Instances that were there and have other settings now; pipelines too.
+    pub updated: Vec<(InstanceKind, Arc<str>)>,
+    /// How many were as the file says already.
+    pub unchanged: usize,
+    /// Instances that are there and not in the file: removed from it, or made by the program. They live on as they are.
+    pub not_in_file: Vec<(InstanceKind, Arc<str>)>,
+}
+
+impl Config {
+    /// Brings `registry` to these settings, in place: makes the instances that are not there, in the order of the file, and
+    /// updates those that are; whoever holds one goes on with it. What else is there stays, and is told in the answer.
+    ///
+    /// Shared configs become the registry's, and `default` its default for instances that are in no file. A retry whose budget
+    /// has the same settings as before keeps it, with what it has counted.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`] when called from within the registry's own making of an instance; settings that were read are valid.
+    pub fn apply(&self, registry: &Registry) -> Result<Applied, RegistryError> {
+        self.apply_after(registry, None)
+    }
+
+    /// The same where `previous` was applied before: what is the same in both is not touched, and what `previous` had beside
+    /// instances and this one has not is taken back.
+    pub(super) fn apply_after(
+        &self,
+        registry: &Registry,
+        previous: Option<&Self>,
+    ) -> Result<Applied, RegistryError> {
+        let mut done = Applied::default();
+        put(
+            &registry.circuit_breakers(),
+            &self.circuit_breakers,
+            previous.map(|previous| &previous.circuit_breakers),
+            &mut done,
+            &Default::default(),
+            |_, config| config,
+        )?;
+        put(
+            &registry.retries(),
+            &self.retries,
+            previous.map(|previous| &previous.retries),
+            &mut done,
+            &Default::default(),
+            |there, new| new.keeping_budget(there),
+        )?;
+        put(
+            &registry.bulkheads(),
+            &self.bulkheads,
+            previous.map(|previous| &previous.bulkheads),
+            &mut done,
+            &Default::default(),
+            |_, config| config,
+        )?;
+        put(
+            &registry.thread_pool_bulkheads(),
+            &self.thread_pool_bulkheads,
+            previous.map(|previous| &previous.thread_pool_bulkheads),
+            &mut done,
+            &thread_pool(),
+            |_, config| config,
+        )?;
+        put(
+            &registry.rate_limiters(),
+            &self.rate_limiters,
+            previous.map(|previous| &previous.rate_limiters),
+            &mut done,
+            &Default::default(),
+            |_, config| config,
+        )?;
+        put(
+            &registry.time_limiters(),
+            &self.time_limiters,
+            previous.map(|previous| &previous.time_limiters),
+            &mut done,
+            &Default::default(),
+            |_, config| config,
+        )?;
+        // The instances come first: a pipeline refers to them.
+        self.define(registry, previous, &mut done)?;
+        Ok(done)
+    }
+
+    fn define(
+        &self,
+        registry: &Registry,
+        previous: Option<&Self>,
+        done: &mut Applied,
+    ) -> Result<(), RegistryError> {
+        let pipelines = registry.pipelines();
+        for Entry { name, config, .. } in &self.pipelines {
+            let spec = spec(config);
+            let there = pipelines.spec(name);
+            if there.as_ref() == Some(&spec) {
+                done.unchanged += 1;
+                continue;
+            }
+            pipelines.define(name, spec)?;
+            let to = if there.is_some() { &mut done.updated } else { &mut done.created };
+            to.push((InstanceKind::Pipeline, name.clone()));
+        }
+        let gone = previous.iter().flat_map(|previous| &previous.pipelines);
+        for Entry { name, .. } in gone {
+            if !self.pipelines.iter().any(|entry| entry.name == *name) {
+                pipelines.undefine(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn spec(plan: &PipelinePlan) -> PipelineSpec {
+    let mut spec = PipelineSpec::new();
+    if let Some(deadline) = plan.deadline {
+        spec = spec.deadline(deadline);
+    }
+    if let Some(protocol) = plan.protocol {
+        spec = spec.protocol(protocol);
+    }
+    if let Some(classifier) = &plan.classifier {
+        spec = spec.rules(classifier.rules.clone());
+    }
+    type Setter = fn(PipelineSpec, Arc<str>) -> PipelineSpec;
+    let steps: [(&Option<Arc<str>>, Setter); 6] = [
+        (&plan.retry, PipelineSpec::retry),
+        (&plan.circuit_breaker, PipelineSpec::circuit_breaker),
+        (&plan.rate_limiter, PipelineSpec::rate_limiter),
+        (&plan.time_limiter, PipelineSpec::time_limiter),
+        (&plan.bulkhead, PipelineSpec::bulkhead),
+        (&plan.thread_pool_bulkhead, PipelineSpec::thread_pool_bulkhead),
+    ];
+    for (name, set) in steps {
+        if let Some(name) = name {
+            spec = set(spec, name.clone());
+        }
+    }
+    spec
+}
+
+fn thread_pool() -> BulkheadConfig {
+    BulkheadConfig::thread_pool().build().unwrap_or_default()
+}
+
+/// Brings the instances of one pattern to what the file says.
+fn put<H: Instance>(
+    view: &View<H>,
+    patterns: &Patterns<H::Config>,
+    previous: Option<&Patterns<H::Config>>,
+    done: &mut Applied,
+    built_in: &H::Config,
+    adapt: fn(&H::Config, H::Config) -> H::Config,
+) -> Result<(), RegistryError> {
+    let kind = view.kind();
+    for Entry { name, config, .. } in &patterns.configs {
+        if &**name == "default" {
+            view.set_default_config(config.clone());
+        } else {
+            view.add_config(name, config.clone())?;
+        }
+    }
+    let has_config = |name: &str| patterns.configs.iter().any(|entry| &*entry.name == name);
+    for Entry { name, .. } in previous.iter().flat_map(|previous| &previous.configs) {
+        if has_config(name) {
+            continue;
+        }
+        if &**name == "default" {
+            view.set_default_config(built_in.clone());
+        } else {
+            view.remove_config(name)?;
+        }
+    }
+    if !patterns.tags.is_empty() || previous.is_some_and(|previous| !previous.tags.is_empty()) {
+        let shared = |text: &String| Arc::<str>::from(text.as_str());
+        let tags = patterns.tags.iter().map(|(key, value)| (shared(key), shared(value)));
+        view.set_common_tags(tags.collect::<Tags>());
+    }
+    for Entry { name, config, record } in &patterns.instances {
+        let there = view.find(name);
+        let before = previous
+            .and_then(|previous| previous.instances.iter().find(|entry| entry.name == *name));
+        match there {
+            Some(_) if before.is_some_and(|before| same(&before.record, record)) => {
+                done.unchanged += 1;
+            }
+            Some(there) => {
+                let settings = adapt(&there.settings(), config.clone());
+                view.put(name, || settings)?;
+                done.updated.push((kind, name.clone()));
+            }
+            None => {
+                view.put(name, || config.clone())?;
+                done.created.push((kind, name.clone()));
+            }
+        }
+    }
+    let named: std::collections::HashSet<_> =
+        patterns.instances.iter().map(|entry| &*entry.name).collect();
+    let others = view.list().into_iter().map(|there| there.shared_name().clone());
+    done.not_in_file
+        .extend(others.filter(|name| !named.contains(&**name)).map(|name| (kind, name)));
+    Ok(())
+}
+
+/// Do two records say the same, wherever it stands?
+fn same(one: &Record, other: &Record) -> bool {
+    one.values.iter().zip(&other.values).all(|(one, other)| {
+        one.as_ref().map(|set| &set.setting) == other.as_ref().map(|set| &set.setting)
+    })
+}

@@ -1,0 +1,13 @@
+//! Settings from files.
+#![cfg(feature = "config")]
+
+mod apply;
+mod classifiers;
+mod environment;
+mod formats;
+mod real_world;
+mod reload;
+mod schema;
+mod serde;
+mod statements;
+mod support;
