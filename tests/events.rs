@@ -3,17 +3,18 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use seawall::patterns::Instance;
 use seawall::telemetry::{
-    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, EventRecord, Events, RetryEvent,
+    BulkheadEvent, CircuitBreakerEvent, Event, EventKind, EventRecord, Events, RegistryEvent,
+    RetryEvent,
 };
 use seawall::{
-    Backoff, Bulkhead, CircuitBreaker, CircuitBreakerConfig, Pipeline, RateLimiter, Retry,
-    RetryConfig, TimeLimiter,
+    Backoff, Bulkhead, CircuitBreaker, CircuitBreakerConfig, Pipeline, RateLimiter, Registry,
+    Retry, RetryConfig, TimeLimiter,
 };
 use tokio::time::Instant;
 
@@ -208,6 +209,29 @@ async fn a_pipelines_stream_has_all_steps_and_ends_with_the_last() {
     assert!(wait.as_mut().poll(&mut cx).is_pending(), "the retry is still there");
     drop(retry);
     assert!(wait.as_mut().poll(&mut cx).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registrys_stream_has_what_is_there_and_what_comes() {
+    let registry = Registry::new();
+    let first = registry.bulkheads().get("first").unwrap();
+    let mut events = registry.events(100);
+    let second = registry.bulkheads().get("second").unwrap();
+    enter(&first);
+    enter(&second);
+    let records = all(&mut events);
+    let names: Vec<_> = records.iter().map(|it| &*it.name).collect();
+    assert_eq!(names, ["second", "first", "first", "second", "second"]);
+    assert!(matches!(records[0].kind, EventKind::Registry(_, RegistryEvent::Added)));
+    // From what is removed it is taken off.
+    registry.bulkheads().remove("first");
+    enter(&first);
+    assert_eq!(all(&mut events).len(), 1);
+    let mut cx = Context::from_waker(Waker::noop());
+    drop(registry);
+    assert!(events.poll_recv(&mut cx).is_pending(), "the second is still there");
+    drop(second);
+    assert!(matches!(events.poll_recv(&mut cx), Poll::Ready(None)));
 }
 
 #[test]

@@ -111,7 +111,7 @@ use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::sync::Lock;
-use crate::telemetry::{Observer, ObserverId, Observers, ReloadEvent};
+use crate::telemetry::{Events, Observer, ObserverId, Observers, ReloadEvent};
 
 /// The settings that are always there.
 const DEFAULT: &str = "default";
@@ -256,6 +256,36 @@ impl Registry {
         each_store!(self.inner, store => store.observe(&self.inner.observers));
         self.inner.groups.observe(&self.inner.observers);
         id
+    }
+
+    /// The same as a stream that keeps the newest `capacity` events for its reader. It ends when the registry and all instances
+    /// that it listens to are gone.
+    ///
+    /// Unit: events. Range: from 1; zero is taken for it. Resilience4j keeps 100.
+    ///
+    /// ```
+    /// use seawall::Registry;
+    /// use seawall::telemetry::{EventKind, RegistryEvent};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let registry = Registry::new();
+    /// let mut events = registry.events(100);
+    /// let retry = registry.retries().get("inventory");
+    /// let event = events.recv().await.unwrap();
+    /// assert!(matches!(event.kind, EventKind::Registry(_, RegistryEvent::Added)));
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self, capacity: usize) -> Events {
+        Events::new(capacity, |observer| {
+            let id = self.observe_shared(observer.clone());
+            let inner = Arc::downgrade(&self.inner);
+            let detach = move || {
+                if let Some(inner) = inner.upgrade() {
+                    Self { inner }.unobserve(id);
+                }
+            };
+            vec![Box::new(detach)]
+        })
     }
 
     /// Takes an observer off all instances. Nothing happens if it is gone already.

@@ -142,7 +142,7 @@ impl<H: Instance> View<H> {
             return Ok(());
         }
         let settings = settings.settings(self)?;
-        if self.store().news.any() || self.inner.observers.any() {
+        if self.store().news.any() || self.inner.observers.any_for_rare() {
             self.store().compare(instance, settings);
             self.tell();
         }

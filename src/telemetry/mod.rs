@@ -46,6 +46,9 @@
 //! | bulkhead full, rate limited, timed out, attempts used up | `seawall::rejected` | ERROR |
 //! | refused by a circuit, deadline passed already, retry budget spent | `seawall::rejected` | WARN |
 //! | an attempt follows, the budget is spent; success after a retry; given up; not to be retried | `seawall::retry` | WARN; INFO; ERROR; DEBUG |
+//! | a file of settings applied; refused | `seawall::reload` | INFO; ERROR |
+//! | an instance asked for with other settings than it has; made, changed, removed | `seawall::registry` | WARN; DEBUG |
+//! | a keyed group is full, cannot make an instance; is full no longer; gives some up | `seawall::keyed` | WARN; INFO; DEBUG |
 //!
 //! What is refused often is told often: a subscriber's filter on `seawall::rejected` makes it quiet.
 //!

@@ -133,9 +133,9 @@ impl Observers {
         self.tell(name, Instant::now(), kind);
     }
 
-    /// Tells an event of this moment if anybody listens.
+    /// Tells a rare event of this moment if anybody wants to know of it.
     pub(crate) fn tell_if_any(&self, name: &str, kind: EventKind) {
-        if self.any() {
+        if self.any_for_rare() {
             self.tell_now(name, kind);
         }
     }

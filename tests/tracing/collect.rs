@@ -41,6 +41,7 @@ pub(crate) struct Line {
 /// Stays subscribed on this thread until it is dropped.
 pub(crate) struct Collector {
     kept: Kept,
+    dispatch: Dispatch,
     _guard: DefaultGuard,
 }
 
@@ -62,9 +63,14 @@ impl Collector {
             LazyLock::new(|| [(); 2].map(|()| Dispatch::new(Registry::default())));
         LazyLock::force(&ANOTHER);
         let kept = Kept { all: Arc::default(), wanted };
-        let subscriber = Registry::default().with(kept.clone());
-        let guard = tracing::subscriber::set_default(subscriber);
-        Self { kept, _guard: guard }
+        let dispatch = Dispatch::new(Registry::default().with(kept.clone()));
+        let guard = tracing::dispatcher::set_default(&dispatch);
+        Self { kept, dispatch, _guard: guard }
+    }
+
+    /// For other threads, to subscribe to as well.
+    pub(crate) const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
     }
 
     pub(crate) fn spans(&self) -> Vec<Span> {

@@ -3,6 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use seawall::Registry;
+use seawall::config::Loader;
+use seawall::keyed::Keyed;
 use seawall::{
     Backoff, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, Pipeline, Retry, RetryConfig,
 };
@@ -86,6 +89,67 @@ async fn handles_alone_tell_too() {
             line(Level::ERROR, "retry `again`: given up after attempt 2"),
         ]
     );
+}
+
+#[test]
+fn registries_and_keyed_groups_tell_too() {
+    let told = Collector::new();
+    let registry = Registry::new();
+    let breaker = registry.circuit_breakers().get("orders").unwrap();
+    let other = CircuitBreakerConfig::builder().minimum_number_of_calls(7).build().unwrap();
+    registry.circuit_breakers().get_with("orders", other).unwrap();
+    registry.circuit_breakers().remove("orders");
+    let hosts = Keyed::<CircuitBreaker>::builder("hosts").max_entries(1);
+    let hosts = hosts.build(|host| Ok(CircuitBreaker::with_defaults(host))).unwrap();
+    let kept = (hosts.get("a"), hosts.get("b"), hosts.get("c"));
+    let line = |level, target, text: &str| (level, target, text.to_owned(), None);
+    let (registry, keyed) = ("seawall::registry", "seawall::keyed");
+    let conflict = "circuit_breaker `orders` was asked for with other settings than it has";
+    assert_eq!(
+        brief(&told),
+        [
+            line(Level::DEBUG, registry, "circuit_breaker `orders`: Added"),
+            line(Level::WARN, registry, conflict),
+            line(Level::DEBUG, registry, "circuit_breaker `orders`: Removed"),
+            line(Level::WARN, keyed, "`hosts` is full: new keys share one instance"),
+        ]
+    );
+    drop((breaker, kept));
+}
+
+#[test]
+fn a_file_of_settings_tells_what_came_of_it() {
+    let every = Duration::from_secs(1);
+    let path = std::env::temp_dir().join(format!("seawall-lines-{}.toml", std::process::id()));
+    let write = |attempts| {
+        let text = format!("[seawall.retry.instances.orders]\nmax_attempts = {attempts}\n");
+        std::fs::write(&path, text).unwrap();
+    };
+    let told = Collector::filtered(|it| it.target() == "seawall::reload");
+    let dispatch = told.dispatch().clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        // Files are read on threads where one may wait.
+        .on_thread_start(move || std::mem::forget(tracing::dispatcher::set_default(&dispatch)))
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        write("3");
+        let watch = Loader::new().watch(&path, &Registry::new(), every).unwrap();
+        write("5");
+        tokio::time::sleep(3 * every).await;
+        write("-1000");
+        tokio::time::sleep(3 * every).await;
+        drop(watch);
+    });
+    std::fs::remove_file(&path).unwrap();
+    let lines = told.lines();
+    let levels: Vec<_> = lines.iter().map(|it| it.level).collect();
+    assert_eq!(levels, [Level::INFO, Level::ERROR], "{lines:?}");
+    assert!(lines[0].fields["message"].ends_with("applied"), "{lines:?}");
+    assert_eq!(lines[0].fields["seawall.updated"], "1");
+    assert_eq!(lines[1].fields["seawall.errors"], "1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,10 @@ mod imp {
     use crate::error::{Reason, Rejected};
     use crate::outcome::Cause;
     use crate::patterns::circuit_breaker::State;
-    use crate::telemetry::{CircuitBreakerEvent, EventKind, RetryEvent};
+    use crate::telemetry::{
+        CircuitBreakerEvent, EventKind, InstanceKind, KeyedEvent, RegistryEvent, ReloadEvent,
+        RetryEvent,
+    };
 
     /// Is there a subscriber that may want lines?
     #[inline]
@@ -26,7 +29,11 @@ mod imp {
         match *kind {
             EventKind::CircuitBreaker(event) => breaker(name, event),
             EventKind::Retry(event) => retry(name, event),
-            _ => {}
+            EventKind::Registry(kind, event) => registry(name, kind, event),
+            EventKind::Keyed(event) => keyed(name, event),
+            EventKind::Reload(event) => reload(name, event),
+            // Of these only refusals and timeouts are worth one.
+            EventKind::Bulkhead(_) | EventKind::RateLimiter(_) | EventKind::TimeLimiter(_) => {}
         }
     }
 
@@ -71,6 +78,78 @@ mod imp {
                 );
             }
             _ => {}
+        }
+    }
+
+    fn registry(name: &str, kind: InstanceKind, event: RegistryEvent) {
+        const TARGET: &str = "seawall::registry";
+        let kind = kind.key();
+        if event == RegistryEvent::ConfigConflict {
+            warn!(
+                target: TARGET,
+                { "seawall.name" = name, "seawall.kind" = kind },
+                "{kind} `{name}` was asked for with other settings than it has"
+            );
+        } else {
+            debug!(
+                target: TARGET,
+                { "seawall.name" = name, "seawall.kind" = kind },
+                "{kind} `{name}`: {event:?}"
+            );
+        }
+    }
+
+    fn keyed(name: &str, event: KeyedEvent) {
+        const TARGET: &str = "seawall::keyed";
+        match event {
+            KeyedEvent::Overflow => {
+                warn!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}` is full: new keys share one instance"
+                );
+            }
+            KeyedEvent::NotMade => {
+                warn!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}`: no instance could be made for a key"
+                );
+            }
+            KeyedEvent::Recovered => {
+                info!(
+                    target: TARGET,
+                    { "seawall.name" = name },
+                    "`{name}` is full no longer"
+                );
+            }
+            KeyedEvent::Evicted { count, idle } => {
+                debug!(
+                    target: TARGET,
+                    { "seawall.name" = name, "seawall.count" = count, "seawall.idle" = idle },
+                    "`{name}`: {count} instances were given up"
+                );
+            }
+        }
+    }
+
+    fn reload(name: &str, event: ReloadEvent) {
+        const TARGET: &str = "seawall::reload";
+        match event {
+            ReloadEvent::Applied { created, updated } => {
+                info!(
+                    target: TARGET,
+                    { "seawall.created" = created, "seawall.updated" = updated },
+                    "settings of {name} applied"
+                );
+            }
+            ReloadEvent::Refused { errors } => {
+                error!(
+                    target: TARGET,
+                    { "seawall.errors" = errors },
+                    "settings of {name} refused, the old ones stay"
+                );
+            }
         }
     }
 
