@@ -159,6 +159,7 @@ fn what_is_plainly_there_is_taken_in_one_step() {
             .algorithm(algorithm)
             .limit_for_period(2)
             .limit_refresh_period(ns(10))
+            .timeout(ns(0))
             .build()
             .unwrap();
         let mut core = Core::new(&config, start);
