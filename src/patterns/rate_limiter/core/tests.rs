@@ -167,6 +167,7 @@ fn what_is_plainly_there_is_taken_in_one_step() {
         assert_eq!(taken, [true, false], "{algorithm:?}");
         assert_eq!(core.limiter().cycle(start + ns(29)), 2, "{algorithm:?}");
         assert!(core.take(start + ns(29), 2), "{algorithm:?}");
+        assert!(!core.limiter().wait_for_one(start + ns(29)).is_zero(), "{algorithm:?}");
         core.limiter().set_timeout(ns(20));
         let ahead = core.ask(start + ns(29), 1, ANY);
         assert!(matches!(ahead, Answer::Wait(_)), "{algorithm:?}");
