@@ -218,3 +218,18 @@ impl RetryConfigBuilder {
         Ok(self.config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_read_only_for_those_who_look_at_it() {
+        let timed = |builder: RetryConfigBuilder| builder.build().unwrap().is_timed();
+        let builder = RetryConfig::builder;
+        assert!(!timed(builder()));
+        assert!(!timed(builder().backoff(Backoff::full_jitter(Duration::ZERO, Duration::MAX))));
+        assert!(timed(builder().backoff(Backoff::custom(|_| None))));
+        assert!(timed(builder().max_duration(Duration::MAX)));
+    }
+}
