@@ -64,7 +64,7 @@ fn what_is_remembered_can_be_printed() {
         (Backoff::sequence(|| [ms(5)]), "Rest"),
     ] {
         let mut waits = Waits::default();
-        let _ = waits.next(&backoff, &context(1), &random);
+        assert!(waits.next(&backoff, &context(1), &random).is_some());
         let printed = format!("{waits:?}");
         assert!(printed.contains(says), "{printed}");
     }

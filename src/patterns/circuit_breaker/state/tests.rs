@@ -341,3 +341,30 @@ fn an_answer_that_comes_too_late_is_dropped() {
     core.set_wait(new.generation, Duration::ZERO);
     core.try_acquire(now + MS, &mut out).unwrap();
 }
+
+#[test]
+fn a_run_is_judged_by_its_length_alone() {
+    let now = Instant::now();
+    let config = CircuitBreakerConfig::builder()
+        .sliding_window(SlidingWindow::Consecutive(3))
+        .slow_call_duration_threshold(MS)
+        .initial_state(State::MetricsOnly)
+        .build()
+        .unwrap();
+    let mut core = Core::new(config.into(), Slices::FromStart, now);
+    let (fast, slow) = (MS, MS * 2);
+    let failure = Some(Cause::Other);
+    for (failure, elapsed, rates) in [
+        (failure, fast, (-1.0, -1.0)),
+        (failure, slow, (-1.0, -1.0)),
+        (failure, slow, (100.0, 0.0)),
+        (failure, slow, (100.0, 100.0)),
+        (None, slow, (0.0, 100.0)),
+        (None, fast, (-1.0, -1.0)),
+    ] {
+        let ending = Ending { failure, elapsed, open: None };
+        core.record(now, core.generation(), ending, &mut Outbox::open());
+        let metrics = core.metrics(now);
+        assert_eq!((metrics.failure_rate, metrics.slow_call_rate), rates, "{metrics:?}");
+    }
+}
