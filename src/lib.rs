@@ -48,18 +48,23 @@
 //!
 //! | feature | brings |
 //! |---|---|
-//! | (none) | all patterns, pipeline, handles, layers |
+//! | (none) | all patterns, pipeline, handles, layers, [`registry`], [`keyed`] layers, [`telemetry`] |
 //! | `http` | [`http`]: classification, idempotency, bodies |
 //! | `hyper` | tells the errors of hyper and of hyper-util's client apart |
 //! | `reqwest` | [`reqwest`]: a client with reqwest's verbs |
 //! | `http2` | tells HTTP/2's errors apart, switches HTTP/2 on |
 //! | `tonic` | [`tonic`]: a channel behind the patterns, for generated gRPC clients |
 //! | `json`, `form`, `query`, `multipart`, `stream`, `brotli`, `charset`, `cookies`, `deflate`, `gzip`, `rustls-no-provider`, `socks`, `system-proxy`, `zstd`, `hickory-dns` | reqwest's features of the same names, with their methods |
+//! | `config` | [`config`]: settings from YAML, TOML and JSON, watched while calls run |
+//! | `snapshot` | [`telemetry::serve`]: states, rates and counters as JSON and as Prometheus text |
+//! | `tracing` | spans per call and attempt, see [`telemetry`] |
+//! | `metrics` | [`telemetry::metrics`]: meters through the `metrics` facade |
+//! | `otel` | [`telemetry::otel`]: meters and trace context through OpenTelemetry |
 //! | `testing` | for your tests: a server that misbehaves, a clock that steps, a contract kit for tower layers |
 //! | `full` | all but `testing` and `hickory-dns` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
-    not(all(feature = "reqwest", feature = "tonic")),
+    not(feature = "full"),
     allow(rustdoc::broken_intra_doc_links)
 )]
 
