@@ -86,5 +86,5 @@ pub use http::{Header, Host, PathTemplates};
 pub use key::{Key, KeyFn, key_fn};
 pub use layer::KeyedLayer;
 pub use parts::Keyable;
-pub use service::{KeyedService, ResponseFuture};
+pub use service::KeyedService;
 pub use stats::{KeyedGroup, KeyedStates, KeyedStats};

@@ -1,11 +1,8 @@
-//! The service, and its response future.
+//! The service.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -40,7 +37,8 @@ where
 {
     type Response = <T::Service as Service<Req>>::Response;
     type Error = <T::Service as Service<Req>>::Error;
-    type Future = ResponseFuture<<T::Service as Service<Req>>::Future, T>;
+    /// The instance's own, which holds on to it: what is in use is not given up.
+    type Future = <T::Service as Service<Req>>::Future;
 
     /// Whatever the instance, it only asks the client.
     #[inline]
@@ -54,7 +52,7 @@ where
         let clone = self.service.clone();
         let mut ready = std::mem::replace(&mut self.service, clone);
         instance.fit(&mut ready);
-        ResponseFuture { call: ready.call(request), instance }
+        ready.call(request)
     }
 }
 
@@ -73,31 +71,5 @@ where
 impl<S, T: Keyable + Layer<S>, K> fmt::Debug for KeyedService<S, T, K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyedService").field("keyed", &self.keyed).finish_non_exhaustive()
-    }
-}
-
-pin_project! {
-    /// The response future of [`KeyedService`].
-    #[must_use = "futures do nothing unless polled"]
-    pub struct ResponseFuture<F, T> {
-        #[pin]
-        call: F,
-        // Held to the end: what is in use is not given up.
-        instance: T,
-    }
-}
-
-impl<F: Future, T> Future for ResponseFuture<F, T> {
-    type Output = F::Output;
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().call.poll(cx)
-    }
-}
-
-impl<F: fmt::Debug, T> fmt::Debug for ResponseFuture<F, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ResponseFuture").field("call", &self.call).finish_non_exhaustive()
     }
 }

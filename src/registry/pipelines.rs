@@ -37,7 +37,7 @@ pub(super) fn thread_pool() -> BulkheadConfig {
 /// let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).retry("patient").circuit_breaker("inventory");
 /// registry.pipelines().define("stock", spec)?;
 /// let pipeline = registry.pipeline("stock")?;
-/// assert_eq!(pipeline.retry().map(|retry| retry.name()), Some("patient"));
+/// assert!(pipeline.retry().is_some_and(|retry| retry.name() == "patient"));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

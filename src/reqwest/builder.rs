@@ -40,7 +40,7 @@ impl ClientBuilder {
 
     /// A pipeline of its own for each host, so that one host that fails, or is slow, does no harm to calls to others.
     ///
-    /// ```
+    /// ```no_run
     /// use seawall::{Pipeline, keyed::Keyed};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

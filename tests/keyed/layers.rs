@@ -10,7 +10,7 @@ use seawall::keyed::{Keyed, KeyedLayer, key_fn};
 use seawall::{
     Bulkhead, BulkheadConfig, BulkheadLayer, CircuitBreaker, CircuitBreakerConfig,
     CircuitBreakerLayer, Error, ErrorLayer, Pipeline, RateLimiter, RateLimiterConfig,
-    RateLimiterLayer, Reason, State,
+    RateLimiterLayer, Reason, Retry, RetryLayer, State, TimeLimiter, TimeLimiterLayer,
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -71,25 +71,36 @@ async fn a_rate_for_each_tenant() {
     }
 }
 
+/// Its own future holds on to it.
+macro_rules! a_call_keeps {
+    ($layer:expr) => {
+        let layers = Keyed::new("keys", |key| Ok($layer(key))).unwrap();
+        let hangs = service_fn(async |_: Call| {
+            std::future::pending::<Result<u32, Error<&'static str>>>().await
+        });
+        let mut service = KeyedLayer::new(layers.clone(), key_fn(key)).layer(hangs);
+        let mut call = tokio_test::task::spawn(service.ready().await.unwrap().call(("a", Ok(1))));
+        assert!(call.poll().is_pending());
+        drop(layers.get("b"));
+        tokio::time::advance(Duration::from_secs(9999)).await;
+        assert_eq!(layers.evict_idle(), 1);
+        assert!(layers.find("a").is_some(), "a call is under way");
+        drop(call);
+        assert_eq!(layers.evict_idle(), 1);
+    };
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_under_way_keeps_its_instance() {
-    let layers = Keyed::new("keys", |key| {
-        let config = RateLimiterConfig::default();
-        Ok(RateLimiterLayer::new(RateLimiter::new(key, config)))
-    })
-    .unwrap();
-    let hangs = service_fn(async |_: Call| std::future::pending::<Result<u32, Error<()>>>().await);
-    let mut service = KeyedLayer::new(layers.clone(), key_fn(key)).layer(hangs);
-    let mut call = tokio_test::task::spawn(service.ready().await.unwrap().call(("a", Ok(1))));
-    assert!(call.poll().is_pending());
-    tokio::time::advance(Duration::from_secs(9999)).await;
-    assert_eq!(
-        layers.evict_idle(),
-        0,
-        "the limiter itself holds nothing of a call that it let pass"
-    );
-    drop(call);
-    assert_eq!(layers.evict_idle(), 1);
+    a_call_keeps!(|key| CircuitBreakerLayer::new(CircuitBreaker::with_defaults(key)));
+    a_call_keeps!(|key| RateLimiterLayer::new(RateLimiter::with_defaults(key)));
+    a_call_keeps!(|key| BulkheadLayer::new(Bulkhead::with_defaults(key)));
+    a_call_keeps!(|key| RetryLayer::new(Retry::with_defaults(key)));
+    a_call_keeps!(|key| TimeLimiterLayer::new(TimeLimiter::with_defaults(key)));
+    a_call_keeps!(|key| {
+        let limiter = RateLimiterConfig::default();
+        Pipeline::builder(key).rate_limiter(limiter).build().unwrap().flat()
+    });
 }
 
 #[tokio::test(start_paused = true)]
