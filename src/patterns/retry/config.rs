@@ -78,7 +78,7 @@ impl RetryConfig {
 
     /// With the budget of `present`, if that has the same rule: settings that were read anew have a budget of their own, and a
     /// full one.
-    #[cfg(feature = "config")]
+    #[cfg_attr(not(feature = "config"), allow(dead_code))]
     pub(crate) fn keeping_budget(mut self, present: &Self) -> Self {
         if let (Some(own), Some(present)) = (&self.budget, &present.budget)
             && own.is_like(present)
