@@ -90,12 +90,17 @@ impl<'r, 't> Reader<'r, 't> {
                 for child in child.branch.open(Keys::Relaxed, self.report) {
                     match place(table, Some(group), &child.id) {
                         Some(place) => self.put(&mut record, place, &child.branch),
-                        None => self.unknown(&child, below.keys.iter().map(|key| key.name)),
+                        None => {
+                            let aliases = below.keys.iter().flat_map(|key| key.aliases).copied();
+                            self.unknown_or(&child, below.keys.iter().map(|key| key.name), aliases);
+                        }
                     }
                 }
             } else {
                 let groups = table.groups.iter().map(|(group, _)| *group);
-                self.unknown(&child, table.keys.iter().map(|key| key.name).chain(groups));
+                let aliases = table.keys.iter().flat_map(|key| key.aliases).copied();
+                let known = table.keys.iter().map(|key| key.name).chain(groups);
+                self.unknown_or(&child, known, aliases);
             }
         }
         record
@@ -106,6 +111,16 @@ impl<'r, 't> Reader<'r, 't> {
         &mut self,
         child: &Child<'_>,
         known: impl Iterator<Item = &'a str> + Clone,
+    ) {
+        self.unknown_or(child, known, std::iter::empty());
+    }
+
+    /// The same where there are other names, which may be meant but are not listed.
+    fn unknown_or<'a>(
+        &mut self,
+        child: &Child<'_>,
+        known: impl Iterator<Item = &'a str> + Clone,
+        aliases: impl Iterator<Item = &'a str>,
     ) {
         if self.report.is_full_of(self.lenient) {
             return self.report.unknown(child.branch.at(), "", "", None, [], self.lenient);
@@ -123,7 +138,7 @@ impl<'r, 't> Reader<'r, 't> {
                 camel(name)
             }
         };
-        let hint = nearest(&child.segment.text, known.clone()).map(written);
+        let hint = nearest(&child.segment.text, known.clone().chain(aliases)).map(written);
         let all: Vec<String> = known.map(written).collect();
         let (at, path, lenient) = (child.branch.at(), &child.branch.path, self.lenient);
         let all = all.iter().map(String::as_str);

@@ -110,7 +110,7 @@ fn bytes_that_no_editor_shows() {
             wide.as_bytes(),
             "f:1:16: resilience4j.ä: unknown key, must be one of circuitBreaker, retry, bulkhead, threadPoolBulkhead, \
              rateLimiter, timeLimiter\n\
-             f:1:48: resilience4j.retry.instances.𝄞.maxAttempts: 0 is not allowed, must be from 1 to 4294967295",
+             f:1:50: resilience4j.retry.instances.𝄞.maxAttempts: 0 is not allowed, must be from 1 to 4294967295",
         ),
         (Format::Yaml, b"resilience4j:\n  re\xfftry: 3\n", "f:2:5: not UTF-8"),
         (Format::Toml, b"\xc3\x28 = 1", "f:1:1: not UTF-8"),
@@ -158,15 +158,15 @@ fn what_explodes_is_refused_at_once() {
     doubling.push_str("resilience4j.retry.instances.orders.baseConfig: ${p14}\n");
     let settings = "resilience4j.retry.instances.orders.";
     let cases = [
-        (Format::Yaml, "[".repeat(deep), "recursion limit exceeded"),
+        (Format::Yaml, "[".repeat(deep), "nested more than 64 levels deep"),
         (Format::Yaml, "{a: ".repeat(deep), "nested more than 64 levels deep"),
         (Format::Yaml, "- ".repeat(deep), "nested more than 64 levels deep"),
         (Format::Yaml, "? ".repeat(deep), "nested more than 64 levels deep"),
         (Format::Json, "[".repeat(deep), "maximum nesting depth exceeded"),
         (Format::Json, "{\"a\":".repeat(deep), "maximum nesting depth exceeded"),
-        (Format::Toml, format!("a = {}", "[".repeat(deep)), "max recursion depth met"),
-        (Format::Toml, format!("a = {}", "{a = ".repeat(deep)), "max recursion depth met"),
-        (Format::Toml, format!("a{} = 1", ".a".repeat(deep)), "recursion limit"),
+        (Format::Toml, format!("a = {}", "[".repeat(deep)), "nested more than 64 levels deep"),
+        (Format::Toml, format!("a = {}", "{a = ".repeat(deep)), "nested more than 64 levels deep"),
+        (Format::Toml, format!("a{} = 1", ".a".repeat(deep)), "nested more than 64 levels deep"),
         (Format::Yaml, laughs, "more than 200000 values, those that aliases stand for included"),
         (Format::Yaml, merges, "more than 200000 values, those that aliases stand for included"),
         (Format::Yaml, "a: &a\n  b: *a\n".to_owned(), "an anchor cannot stand within itself"),
@@ -223,14 +223,14 @@ fn large_files_take_time_and_memory_in_proportion() {
         let mut text = start.to_owned();
         for i in 0.. {
             let item = item(i);
-            if text.len() + item.len() + end.len() > 400_000 {
+            if text.len() + item.len() + end.len() > 200_000 {
                 break;
             }
             text.push_str(&item);
         }
         text + end
     };
-    let long = "n".repeat(200_000);
+    let long = "n".repeat(100_000);
     let cases = [
         (
             Format::Json,
@@ -286,15 +286,16 @@ fn large_files_take_time_and_memory_in_proportion() {
     ];
     for lenient in [false, true] {
         let loader = Loader::new().lenient_unknown_keys(lenient);
-        for (format, text) in &cases {
+        // Of what is only a warning there may not be more either.
+        for (format, text) in cases.iter().take(if lenient { 2 } else { cases.len() }) {
             let start = text.chars().take(60).collect::<String>();
             let (mut result, begin) = (None, Instant::now());
             let info = allocation_counter::measure(|| {
                 result = Some(loader.read(*format, "f", text.as_bytes()));
             });
             let took = begin.elapsed();
-            assert!(took < Duration::from_secs(20), "{took:?} for {start} …");
-            assert!(info.bytes_max < 400 << 20, "{} bytes for {start} …", info.bytes_max);
+            assert!(took < Duration::from_secs(10), "{took:?} for {start} …");
+            assert!(info.bytes_max < 100 << 20, "{} bytes for {start} …", info.bytes_max);
             match result.unwrap() {
                 Ok(config) => {
                     assert!(lenient, "{start} …");

@@ -238,6 +238,10 @@ impl<'t> Level<'_, 't> {
                 segment.push_to(&mut path);
             }
             report.error(&at, &path, twice(first));
+            let parts = &mut self.children[self.index[&id]].branch.parts;
+            if !matches!(parts.last(), Some(Part { node: Node { value: Value::Map(_), .. }, .. })) {
+                parts.pop();
+            }
             return;
         }
         seen.insert((id, merged), at);
