@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use hyper::server::conn::http1;
@@ -28,7 +28,7 @@ use seawall::pipeline::{HttpPipeline, Step};
 use seawall::reqwest::Client;
 use seawall::{CircuitBreakerConfig, Pipeline, Registry};
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Each host gets a pipeline of its own when it is first called, and loses it when nobody calls it any more.
 fn protect(registry: &Registry) -> Result<Keyed<HttpPipeline>, Box<dyn Error>> {
@@ -98,8 +98,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ink.dim("         ● answered   × failed at the host   · refused here, at once\n")
     );
 
-    for ((host, server), opened) in HOSTS.iter().zip(&servers).zip(opened) {
-        let breaker = if opened { "opened, and closed again" } else { "never opened" };
+    for (((host, server), url), opened) in HOSTS.iter().zip(&servers).zip(&urls).zip(opened) {
+        let breaker = match (opened, state(&hosts, url)) {
+            (false, _) => "never opened",
+            (true, State::Closed) => "opened, and closed again",
+            (true, _) => "opened",
+        };
         let requests = server.requests.load(Ordering::Relaxed);
         println!("{host:<10} breaker {breaker}; {requests} requests reached the host");
     }

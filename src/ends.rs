@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::Rejected;
 use crate::outcome::Cause;
+use crate::telemetry::ResponseInfo;
 
 /// What a pattern holds on to until a call is over.
 ///
@@ -40,6 +41,11 @@ pub trait Ends<R, G> {
     /// Is the call over already, with this head? Default: no.
     fn is_over(&self, _response: &R) -> bool {
         false
+    }
+
+    /// What a span tells of this response. Default: nothing.
+    fn describe(&self, _response: &R) -> ResponseInfo {
+        ResponseInfo::default()
     }
 
     /// Ties `guard` to `response`. With none, because the call is over, only turns the type.

@@ -37,6 +37,11 @@ impl Random {
         self.0.lock().random()
     }
 
+    /// Any number, all equally likely.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.lock().random()
+    }
+
     /// A span from zero to `most`, all equally likely.
     pub(crate) fn up_to(&self, most: Duration) -> Duration {
         most.mul_f64(self.fraction()).min(most)

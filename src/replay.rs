@@ -1,6 +1,7 @@
 //! How a request is sent a second time.
 
 use crate::outcome::Verdict;
+use crate::telemetry::{RequestInfo, TraceContext};
 
 /// Makes the attempts of one call out of its request.
 ///
@@ -28,6 +29,22 @@ pub trait Replay<Req> {
 
     /// One more attempt, unless this request must not (or cannot) be sent again after `verdict`.
     fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Self::Attempt>;
+
+    /// What a span tells of this attempt. Default: nothing.
+    fn describe(&self, _attempt: &Self::Attempt) -> Option<RequestInfo> {
+        None
+    }
+
+    /// Has this attempt say to which trace it belongs, and returns what it says now. Default: it says nothing.
+    ///
+    /// Asked for once for each attempt, and only where a [`TraceContext`] stands.
+    fn inject(
+        &self,
+        _attempt: &mut Self::Attempt,
+        _context: &TraceContext,
+    ) -> Option<TraceContext> {
+        None
+    }
 }
 
 /// Sends a clone of the request each time.

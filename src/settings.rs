@@ -1,7 +1,7 @@
 //! Checking of settings: one error type, and the range checks that every builder uses.
 
 mod live;
-mod word;
+mod span;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub(crate) use self::live::Live;
-pub(crate) use self::word::{SpanAnd, SpanWord};
+pub(crate) use self::span::Span;
 
 /// A setting is out of range, or settings contradict each other.
 ///

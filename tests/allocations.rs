@@ -8,9 +8,16 @@ mod alloc;
 mod cases;
 
 use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use alloc::allocations;
 use cases::{Case, Immediate};
+use metrics::{
+    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+use seawall::telemetry::Meters;
+use seawall::telemetry::metrics::Publisher;
 
 const CALLS: u64 = 1000;
 
@@ -25,6 +32,59 @@ async fn a_call_allocates_nothing() {
     let counts = cases::all().into_iter().map(|mut case| (case.name, counted(&mut case)));
     let guilty: Vec<_> = counts.filter(|&(_, count)| count > 0).collect();
     assert!(guilty.is_empty(), "allocations in {CALLS} calls: {guilty:?}");
+}
+
+/// A recorder of the `metrics` facade that adds up, as those of real exporters do, and takes no memory for that.
+#[derive(Debug, Default)]
+struct Sums {
+    durations: Arc<Sum>,
+}
+
+#[derive(Debug, Default)]
+struct Sum(AtomicU64);
+
+impl HistogramFn for Sum {
+    fn record(&self, _: f64) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Recorder for Sums {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(self.durations.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_facade_hears_of_allocates_nothing() {
+    let recorder = Sums::default();
+    let pipeline = seawall::Pipeline::builder("watched")
+        .retry(seawall::RetryConfig::builder())
+        .circuit_breaker(seawall::CircuitBreakerConfig::builder())
+        .rate_limiter(seawall::RateLimiterConfig::builder())
+        .time_limiter(seawall::TimeLimiterConfig::builder())
+        .bulkhead(seawall::BulkheadConfig::builder())
+        .build()
+        .unwrap();
+    let meters = Meters::new();
+    meters.watch_pipeline(&pipeline);
+    let publisher = metrics::with_local_recorder(&recorder, || Publisher::new(&meters));
+    let service = tower::Layer::layer(&pipeline.flat(), Immediate);
+    assert_eq!(counted(&mut Case::service("facade", service)), 0);
+    assert_eq!(recorder.durations.0.load(Ordering::Relaxed), 2 * CALLS, "it did hear of them");
+    drop(publisher);
 }
 
 #[tokio::test]

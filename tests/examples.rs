@@ -185,3 +185,54 @@ async fn per_host() {
         .says("group `hosts`: 1000 pipelines (1000 closed)")
         .says("✔ only the breaker of the host that failed opened");
 }
+
+// ## config_file
+
+#[tokio::test]
+async fn config_file_takes_good_changes_and_refuses_bad_ones() {
+    run("config_file", "")
+        .await
+        .exits_with(0)
+        .says("(configs.shared)")
+        .says("30 calls with up to 1 attempts each: 10 succeed")
+        .says("event: Applied { created: 0, updated: 1 }")
+        .says("30 calls with up to 3 attempts each: 30 succeed")
+        .says("maxAttempts: 0 is not allowed, must be from 1 to 4294967295")
+        .says("30 calls with up to 2 attempts each: 15 succeed");
+}
+
+#[tokio::test]
+async fn config_file_checks_a_file() {
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config_file/application.yml");
+    let run_of = run("config_file", &format!("--check {good}")).await;
+    run_of
+        .exits_with(0)
+        .says("circuit_breaker.orders.wait_duration_in_open_state = 7.5s  # ")
+        .says("application.yml:8 (configs.shared)")
+        .says("retry.orders.max_attempts = 1  # ");
+    let bad = env::temp_dir().join(format!("seawall-check-{}.yml", std::process::id()));
+    std::fs::write(
+        &bad,
+        "resilience4j.retry.instances.orders:\n  maxAttempts: 0\n  waitDurtion: 1s\n",
+    )
+    .unwrap();
+    let run_of = run("config_file", &format!("--check {}", bad.display())).await;
+    std::fs::remove_file(&bad).unwrap();
+    run_of
+        .exits_with(1)
+        .says(":2:3: resilience4j.retry.instances.orders.maxAttempts: 0 is not allowed, must be from 1 to 4294967295")
+        .says(":3:3: resilience4j.retry.instances.orders.waitDurtion: unknown key, did you mean `waitDuration`?");
+}
+
+// ## observe
+
+#[tokio::test]
+async fn observe() {
+    let run = run("observe", "").await;
+    run.exits_with(0)
+        .says("GET /flaky  200 OK")
+        .says("of 10 were never sent")
+        .says(r#"resilience4j_circuitbreaker_state{name="inventory",state="open",team="shop"} 1"#)
+        .says(r#"resilience4j_timelimiter_calls_total{name="inventory",kind="timeout",team="shop"} 3"#)
+        .says("\"state\": \"open\"");
+}

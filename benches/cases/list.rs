@@ -5,6 +5,7 @@ use std::future::ready;
 use std::hint::black_box;
 use std::time::Duration;
 
+use seawall::telemetry::Meters;
 use seawall::{
     Bulkhead, BulkheadConfig, BulkheadLayer, CircuitBreaker, CircuitBreakerConfig,
     CircuitBreakerLayer, Pipeline, RateLimiter, RateLimiterAlgorithm, RateLimiterConfig,
@@ -102,6 +103,7 @@ fn stacks() -> Vec<Case> {
         Case::layer("pipeline of five", pipeline().flat()).at_most(330),
         Case::pending_layer("pipeline of five, pending once", pipeline().flat()).at_most(1000),
         Case::layer("pipeline of five, error type", pipeline()),
+        Case::layer("pipeline of five, meters", watched(pipeline()).flat()),
     ]
 }
 
@@ -185,6 +187,14 @@ fn five_layers() -> FiveLayers {
         TimeLimiterLayer::new(time_limiter()),
         BulkheadLayer::new(bulkhead()),
     )
+}
+
+/// With everything counted that meters count, for as long as the process lives.
+fn watched(pipeline: Pipeline) -> Pipeline {
+    let meters = Meters::new();
+    meters.watch_pipeline(&pipeline);
+    std::mem::forget(meters);
+    pipeline
 }
 
 /// The same five.

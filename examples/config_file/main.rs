@@ -84,7 +84,9 @@ async fn run(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
     // The first reading: an error here is one at the start, with everything that is wrong in it.
     let watch = Loader::from_env().watch(&path, &registry, LOOK)?;
     println!("started from {}; for one:", path.display());
-    for line in watch.config().explain().filter(|line| line.contains("wait_duration_in_open")) {
+    for line in
+        watch.config().explain().filter(|line| line.contains(".wait_duration_in_open_state"))
+    {
         println!("  {line}");
     }
     let orders = registry.pipeline("orders")?;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use seawall::CircuitBreaker;
 use seawall::patterns::circuit_breaker::State;
 
 use crate::figures::{percent, span, success_share};
@@ -87,7 +86,7 @@ fn circuit_breaker(lane: &Lane, scenario: Scenario) -> Judgement {
     let since = calls.iter().filter(|call| call.due >= recovery && call.outcome == Outcome::Ok);
     let since = since.count();
     let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
-    let state = breaker.map(CircuitBreaker::state);
+    let state = breaker.map(|breaker| breaker.state());
     let breaker = state.map_or("missing".to_string(), |state| state.to_string());
     Judgement {
         step: "circuit-breaker",

@@ -30,6 +30,20 @@ pub(super) enum Formula {
 }
 
 impl Formula {
+    /// Can it go on from what `other` remembers? Only one that is the same.
+    pub(super) fn remembers_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Decorrelated { base }, Self::Decorrelated { base: other })
+            | (Self::Smooth { base }, Self::Smooth { base: other }) => base == other,
+            (
+                Self::Iterate { initial, step },
+                Self::Iterate { initial: other, step: other_step },
+            ) => initial == other && Arc::ptr_eq(step, other_step),
+            (Self::Sequence(make), Self::Sequence(other)) => Arc::ptr_eq(make, other),
+            _ => false,
+        }
+    }
+
     /// The wait before its jitter; only a formula whose jitter is its own looks at the cap.
     pub(super) fn wait(
         &self,
@@ -57,7 +71,7 @@ impl Formula {
             Self::Decorrelated { base } => {
                 let last = waits.last().map_or(*base, |(_, last)| last);
                 let wait = between(*base, last.saturating_mul(3), random.fraction()).min(cap);
-                waits.keep(attempt, Kept::Wait(wait));
+                waits.keep(self, attempt, Kept::Wait(wait));
                 wait
             }
             Self::Smooth { base } => {
@@ -69,7 +83,7 @@ impl Formula {
                     None => curve(n - 0.5),
                 };
                 let to = curve(n + random.fraction());
-                waits.keep(attempt, Kept::Point(to));
+                waits.keep(self, attempt, Kept::Point(to));
                 scale(*base, (to - from) / 1.4)
             }
             Self::Uniform { least, most } => between(*least, *most, random.fraction()),
@@ -80,12 +94,12 @@ impl Formula {
                 for _ in 0..times.min(LAST_STEP) {
                     wait = step(wait);
                 }
-                waits.keep(attempt, Kept::Wait(wait));
+                waits.keep(self, attempt, Kept::Wait(wait));
                 wait
             }
             Self::Sequence(make) => {
                 if waits.rest().is_none() {
-                    waits.keep(attempt, Kept::Rest(make()));
+                    waits.keep(self, attempt, Kept::Rest(make()));
                 }
                 waits.rest()?.next()?
             }

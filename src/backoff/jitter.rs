@@ -29,7 +29,7 @@ impl Jitter {
             Self::Span(span) => {
                 let share = 1.0 - 2.0 * random.fraction();
                 let shift = scale(span, share.abs());
-                match share < 0.0 {
+                match share.is_sign_negative() {
                     true => wait.saturating_sub(shift),
                     false => wait.saturating_add(shift),
                 }

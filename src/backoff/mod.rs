@@ -31,6 +31,7 @@
 
 mod check;
 mod context;
+mod described;
 mod formula;
 mod jitter;
 mod span;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::formula::Formula;
 use super::{Backoff, BackoffContext};
 use crate::random::Random;
 
@@ -33,6 +34,8 @@ pub struct Waits(Option<Box<Memory>>);
 struct Memory {
     attempt: NonZeroU32,
     kept: Kept,
+    /// Whose memory it is: settings may be replaced between two waits.
+    of: Formula,
 }
 
 pub(super) enum Kept {
@@ -53,20 +56,21 @@ impl Waits {
         context: &BackoffContext,
         random: &Random,
     ) -> Option<Duration> {
-        if context.attempt == NonZeroU32::MIN {
+        let is_foreign = |memory: &Memory| !backoff.formula.remembers_as(&memory.of);
+        if context.attempt == NonZeroU32::MIN || self.0.as_deref().is_some_and(is_foreign) {
             self.0 = None;
         }
         backoff.after(self, context, random)
     }
 
-    pub(super) fn keep(&mut self, attempt: NonZeroU32, kept: Kept) {
-        self.0 = Some(Box::new(Memory { attempt, kept }));
+    pub(super) fn keep(&mut self, of: &Formula, attempt: NonZeroU32, kept: Kept) {
+        self.0 = Some(Box::new(Memory { attempt, kept, of: of.clone() }));
     }
 
     /// The last wait, and before which try it was.
     pub(super) fn last(&self) -> Option<(NonZeroU32, Duration)> {
         match self.0.as_deref()? {
-            Memory { attempt, kept: Kept::Wait(wait) } => Some((*attempt, *wait)),
+            Memory { attempt, kept: Kept::Wait(wait), .. } => Some((*attempt, *wait)),
             _ => None,
         }
     }
@@ -74,7 +78,7 @@ impl Waits {
     /// The point where the last wait ended, if that was before the try before this one.
     pub(super) fn point_before(&self, attempt: NonZeroU32) -> Option<f64> {
         match self.0.as_deref()? {
-            Memory { attempt: at, kept: Kept::Point(point) }
+            Memory { attempt: at, kept: Kept::Point(point), .. }
                 if at.checked_add(1) == Some(attempt) =>
             {
                 Some(*point)
@@ -98,5 +102,28 @@ impl fmt::Debug for Kept {
             Self::Point(point) => f.debug_tuple("Point").field(point).finish(),
             Self::Rest(_) => f.write_str("Rest"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_formula_begins_anew() {
+        let ms = Duration::from_millis;
+        let random = Random::seeded(1);
+        let context = |attempt| BackoffContext::new(NonZeroU32::new(attempt).unwrap());
+        let one = Backoff::sequence(move || [ms(1), ms(2), ms(3)]);
+        let other = Backoff::sequence(move || [ms(10), ms(20)]);
+        let mut waits = Waits::default();
+        assert_eq!(waits.next(&one, &context(1), &random), Some(ms(1)));
+        assert_eq!(waits.next(&one.clone(), &context(2), &random), Some(ms(2)));
+        assert_eq!(waits.next(&other, &context(3), &random), Some(ms(10)));
+        assert_eq!(waits.next(&other, &context(4), &random), Some(ms(20)));
+        let doubled = |initial| Backoff::iterate(initial, |wait| wait * 2);
+        let (one, other) = (doubled(ms(1)), doubled(ms(100)));
+        assert_eq!(waits.next(&one, &context(2), &random), Some(ms(2)));
+        assert_eq!(waits.next(&other, &context(2), &random), Some(ms(200)));
     }
 }

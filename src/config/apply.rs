@@ -8,7 +8,6 @@ use super::pipelines::PipelinePlan;
 use super::read::Record;
 use crate::patterns::Instance;
 use crate::patterns::bulkhead::BulkheadConfig;
-use crate::patterns::retry::RetryConfig;
 use crate::registry::{InstanceKind, PipelineSpec, Registry, RegistryError, Tags, View};
 
 /// What [`Config::apply`] did.
@@ -61,7 +60,7 @@ impl Config {
             previous.map(|previous| &previous.retries),
             &mut done,
             &Default::default(),
-            RetryConfig::with_budget_of,
+            |present, config| config.keeping_budget(present),
         )?;
         put(
             &registry.bulkheads(),

@@ -73,10 +73,10 @@ impl<'t> Variables<'t> {
         let mut full = String::new();
         self.expand_into(name, &mut full, depth + 1)?;
         let name = full.trim();
-        if let Some(value) = self.from_env(name) {
+        if let Some(value) = self.variable(name) {
             return push(out, value);
         }
-        if let Some(value) = self.from_file(name) {
+        if let Some(value) = self.other_key(name) {
             return self.expand_into(value, out, depth + 1);
         }
         match default {
@@ -85,13 +85,13 @@ impl<'t> Variables<'t> {
         }
     }
 
-    fn from_env(&self, name: &str) -> Option<&str> {
+    fn variable(&self, name: &str) -> Option<&str> {
         let upper = || name.replace('.', "_").replace('-', "").to_ascii_uppercase();
         let value = self.env.get(name).or_else(|| self.env.get(&upper()));
         value.map(String::as_str)
     }
 
-    fn from_file(&self, name: &str) -> Option<&'t str> {
+    fn other_key(&self, name: &str) -> Option<&'t str> {
         match self.lookup(name)? {
             Leaf::Scalar(text) => Some(text),
             _ => None,

@@ -57,7 +57,9 @@ pub fn schema() -> String {
 }
 
 fn closed(properties: Map<String, Value>) -> Value {
-    json!({"type": ["object", "null"], "properties": properties, "additionalProperties": false})
+    let mut closed = json!({"type": ["object", "null"], "additionalProperties": false});
+    closed["properties"] = properties.into();
+    closed
 }
 
 /// A map from a user's names to settings.
@@ -121,7 +123,7 @@ fn setting(key: &Key) -> Value {
 
 /// A value that is written as a number, or as a text with a placeholder.
 fn or_placeholder(plain: Value) -> Value {
-    json!({"anyOf": [plain, {"type": "string", "pattern": "\\$\\{"}]})
+    json!({"anyOf": Value::Array(vec![plain, json!({"type": "string", "pattern": "\\$\\{"})])})
 }
 
 fn kind(kind: Kind) -> Value {

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use crate::outcome::{Cause, Verdict};
+use crate::telemetry::trace;
 
 /// Why seawall has no answer to give: which instance, which reason, and when to come back.
 ///
@@ -64,13 +65,17 @@ pub enum Reason {
 }
 
 impl Rejected {
-    pub(crate) const fn new(name: Arc<str>, reason: Reason) -> Self {
-        Self { name, reason, retry_after: None, after_attempt: false }
+    /// For something that happens now: whoever reads traces hears of it.
+    #[inline]
+    pub(crate) fn new(name: Arc<str>, reason: Reason) -> Self {
+        Self::new_with(name, reason, None)
     }
 
-    pub(crate) const fn with_retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
-        self
+    /// The same, where it is known when a call can succeed again.
+    #[inline]
+    pub(crate) fn new_with(name: Arc<str>, reason: Reason, retry_after: Option<Duration>) -> Self {
+        let rejected = Self { name, reason, retry_after, after_attempt: false };
+        if trace::is_wanted() { trace::rejected(rejected) } else { rejected }
     }
 
     /// The same, of a call that had an attempt made before.

@@ -16,6 +16,7 @@ use super::kind;
 use crate::ends::{AtBodyEnd, Ends, Guard};
 use crate::error::Error;
 use crate::outcome::Cause;
+use crate::telemetry::ResponseInfo;
 
 /// Judges a call once more when the body of its response has ended.
 ///
@@ -165,6 +166,10 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtBodyEnd {
     fn is_over(&self, response: &Response<B>) -> bool {
         // After a switch of protocols there is no body, and the connection has no end that counts.
         response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().is_end_stream()
+    }
+
+    fn describe(&self, response: &Response<B>) -> ResponseInfo {
+        ResponseInfo::http(response.status().as_u16())
     }
 
     fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {

@@ -36,10 +36,12 @@
 //! | may be sent twice, or may not | [`Idempotent`] among its extensions | `.idempotent(true)` |
 //! | is sent exactly once | [`NoRetry`] among its extensions | `.no_retry()` |
 //! | must be over by then | [`Deadline::scope`](crate::Deadline::scope) around the call | `.deadline(deadline)`, or `.timeout(span)` |
+//! | which template its path follows, for spans | [`UrlTemplate`] among its extensions | `.url_template("/api/{id}")` |
 //! | goes through another pipeline | the service behind that one | `.through(&pipeline)` |
 
 mod body;
 mod classify;
+pub(crate) mod describe;
 mod drain;
 mod idempotency;
 pub(crate) mod kind;
@@ -51,6 +53,7 @@ mod tests;
 
 pub use body::{GuardedBody, JudgeEnd};
 pub use classify::HttpClassifier;
+pub use describe::UrlTemplate;
 pub use drain::Drain;
 pub use idempotency::{Idempotent, NoRetry, is_idempotent};
 pub use replay::{BufferedKit, BufferedReplay, HttpReplay};

@@ -5,9 +5,10 @@ use http::{Extensions, HeaderMap, Method, Request};
 use http_body::Body;
 
 use super::replay_body::{BodyKit, ReplayBody};
-use super::{NoRetry, is_idempotent};
+use super::{NoRetry, describe, is_idempotent};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
+use crate::telemetry::{RequestInfo, TraceContext};
 
 /// Sends a request again if it may be sent twice, or if it certainly was not begun the first time.
 ///
@@ -17,11 +18,12 @@ use crate::replay::Replay;
 pub struct HttpReplay {
     all_methods: bool,
     body_limit: usize,
+    traces_query: bool,
 }
 
 impl Default for HttpReplay {
     fn default() -> Self {
-        Self { all_methods: false, body_limit: 64 * 1024 }
+        Self { all_methods: false, body_limit: 64 * 1024, traces_query: false }
     }
 }
 
@@ -42,6 +44,18 @@ impl HttpReplay {
     pub const fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
+    }
+
+    /// Does a span tell the query of a URL? Signatures and tokens may stand there, so by default it says `REDACTED`.
+    #[must_use]
+    pub const fn trace_query(mut self, tells: bool) -> Self {
+        self.traces_query = tells;
+        self
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) const fn traces_query(self) -> bool {
+        self.traces_query
     }
 
     /// May this request be sent twice, by these settings?
@@ -95,6 +109,14 @@ impl<B: Clone> Replay<Request<B>> for HttpReplay {
     fn again(&self, kit: &mut HttpKit<B>, verdict: &Verdict) -> Option<Request<B>> {
         let request = kit.request.as_ref()?;
         Self::may_repeat(kit.idempotent, verdict).then(|| request.clone())
+    }
+
+    fn describe(&self, attempt: &Request<B>) -> Option<RequestInfo> {
+        Some(describe::request(attempt, self.traces_query))
+    }
+
+    fn inject(&self, attempt: &mut Request<B>, context: &TraceContext) -> Option<TraceContext> {
+        Some(context.send(attempt.headers_mut()))
     }
 }
 
@@ -160,5 +182,13 @@ impl<B: Body> Replay<Request<B>> for BufferedReplay {
         }
         let body = kit.body.as_mut()?.again()?;
         Some(Request::from_parts(kit.head.clone(), body))
+    }
+
+    fn describe(&self, attempt: &Self::Attempt) -> Option<RequestInfo> {
+        Some(describe::request(attempt, self.0.traces_query))
+    }
+
+    fn inject(&self, attempt: &mut Self::Attempt, context: &TraceContext) -> Option<TraceContext> {
+        Some(context.send(attempt.headers_mut()))
     }
 }

@@ -10,10 +10,11 @@ use tokio::time::Instant;
 use super::evict::{Ages, Gone, Walks, give_up_all};
 use super::parts::Keyable;
 use super::stats::{KeyedStates, KeyedStats};
-use super::table::Table;
+use super::table::{Slot, Table};
 use super::{KeyedBuilder, KeyedGroup};
 use crate::settings::ConfigError;
 use crate::sync::Lock;
+use crate::telemetry::meters::{Families, Kept};
 use crate::telemetry::{Event, EventKind, KeyedEvent, Observer, ObserverId, Observers};
 
 /// So often nothing but keys that are there are asked for before a part of the map looks at the clock.
@@ -43,6 +44,7 @@ pub(super) struct Group<T> {
     walks: Lock<Walks>,
     overflowing: AtomicBool,
     counts: Counts,
+    kept: Kept<T>,
     observers: Arc<Observers>,
     /// Does the instance for overflow speak to them? Each part of the map knows it of its own.
     relayed: AtomicBool,
@@ -116,6 +118,7 @@ impl<T: Keyable> Keyed<T> {
             walks: Lock::new(Walks::default()),
             overflowing: AtomicBool::new(false),
             counts: Counts::default(),
+            kept: Kept::new(),
             observers: Arc::new(Observers::default()),
             relayed: AtomicBool::new(false),
         };
@@ -288,7 +291,8 @@ impl<T: Keyable> Group<T> {
             if self.len.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
                 return Some(Room(&self.len));
             }
-            let gone = self.walks.lock().make_room(&self.shards, self.ages, now)?;
+            let make_room = || self.walks.lock().make_room(&self.shards, self.ages, now);
+            let gone = self.kept.evict(&self.name, make_room, |gone| own(gone), T::read)?;
             self.len.fetch_sub(1, Ordering::Relaxed);
             add(&self.counts.evicted_for_room, 1);
             drop(gone);
@@ -298,12 +302,12 @@ impl<T: Keyable> Group<T> {
 
     fn sweep(&self, now: u32) {
         let len = self.len.load(Ordering::Relaxed);
-        let gone = self.walks.lock().sweep(&self.shards, self.ages, now, len);
-        self.gone(gone);
+        self.give_up(|| self.walks.lock().sweep(&self.shards, self.ages, now, len));
     }
 
-    /// Idle ones were given up.
-    fn gone(&self, gone: Gone<T>) -> usize {
+    /// Idle ones are given up.
+    fn give_up(&self, evict: impl FnOnce() -> Gone<T>) -> usize {
+        let gone = self.kept.evict(&self.name, evict, |gone| own(gone), T::read);
         let count = gone.len();
         if count > 0 {
             self.len.fetch_sub(count, Ordering::Relaxed);
@@ -338,6 +342,16 @@ pub(crate) trait AnyGroup: Send + Sync + fmt::Debug {
     fn evict_idle(&self) -> usize;
     fn observe(&self, observer: Arc<dyn Observer>) -> ObserverId;
     fn unobserve(&self, id: ObserverId);
+    /// From now on what instances have counted is kept when they go.
+    fn meter(&self);
+    /// What the meters of all instances say, there and gone.
+    fn read(&self, families: &mut Families);
+}
+
+/// Those of whose calls nobody else is told.
+fn own<'a, T: Clone + 'a>(slots: impl IntoIterator<Item = &'a Slot<T>>) -> Vec<T> {
+    let own = slots.into_iter().filter(|slot| !slot.born_held());
+    own.map(|slot| slot.value().clone()).collect()
 }
 
 impl<T: Keyable> AnyGroup for Group<T> {
@@ -373,8 +387,7 @@ impl<T: Keyable> AnyGroup for Group<T> {
     }
 
     fn evict_idle(&self) -> usize {
-        let gone = give_up_all(&self.shards, self.ages, self.now());
-        self.gone(gone)
+        self.give_up(|| give_up_all(&self.shards, self.ages, self.now()))
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) -> ObserverId {
@@ -396,6 +409,18 @@ impl<T: Keyable> AnyGroup for Group<T> {
 
     fn unobserve(&self, id: ObserverId) {
         self.observers.remove(id);
+    }
+
+    fn meter(&self) {
+        self.kept.want();
+    }
+
+    fn read(&self, families: &mut Families) {
+        let there = || {
+            let shards = self.shards.iter().flat_map(|shard| own(shard.lock().slots()));
+            shards.chain([self.overflow.clone()]).collect()
+        };
+        self.kept.read(&self.name, families, there, T::read);
     }
 }
 

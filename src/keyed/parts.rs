@@ -11,6 +11,7 @@ use crate::patterns::retry::RetryLayer;
 use crate::patterns::time_limiter::TimeLimiterLayer;
 use crate::pipeline::{FlatLayer, Pipeline};
 use crate::telemetry::Observer;
+use crate::telemetry::meters::{Metered, Out};
 
 /// What a [`Keyed`](super::Keyed) can hold for each key: a handle of any pattern, a layer of any pattern, or a pipeline.
 pub trait Keyable: private::Parts + Clone + Send + Sync + 'static {}
@@ -34,12 +35,15 @@ pub(super) mod private {
 
         /// The state of its circuit breaker, if it has one.
         fn state(&self) -> Option<State>;
+
+        /// What the meters of what is its own say.
+        fn read(&self, out: &mut Out<'_>);
     }
 }
 
 use private::Parts;
 
-impl<H: Instance> Parts for H {
+impl<H: Metered> Parts for H {
     fn is_held(&self) -> bool {
         self.is_shared()
     }
@@ -54,6 +58,10 @@ impl<H: Instance> Parts for H {
 
     fn state(&self) -> Option<State> {
         (self as &dyn Any).downcast_ref().map(CircuitBreaker::state)
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
+        Metered::read(self, out);
     }
 }
 
@@ -75,6 +83,10 @@ macro_rules! layers {
 
                 fn state(&self) -> Option<State> {
                     Parts::state(self.handle())
+                }
+
+                fn read(&self, out: &mut Out<'_>) {
+                    Parts::read(self.handle(), out);
                 }
             }
         )*
@@ -106,6 +118,10 @@ impl<C, N, R, K, L> Parts for Pipeline<C, N, R, K, L> {
     fn state(&self) -> Option<State> {
         self.circuit_breaker().map(|breaker| breaker.state())
     }
+
+    fn read(&self, out: &mut Out<'_>) {
+        self.read(out);
+    }
 }
 
 impl<C, N, R, K> Parts for FlatLayer<C, N, R, K> {
@@ -123,5 +139,9 @@ impl<C, N, R, K> Parts for FlatLayer<C, N, R, K> {
 
     fn state(&self) -> Option<State> {
         self.pipeline().state()
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
+        self.pipeline().read(out);
     }
 }

@@ -74,6 +74,7 @@ impl CauseRules {
 pub(crate) struct LiveRules(Arc<Live<CauseRules>>);
 
 impl LiveRules {
+    #[cfg_attr(not(feature = "http"), allow(dead_code))]
     pub(crate) fn new(rules: CauseRules) -> Self {
         Self(Arc::new(Live::new(rules)))
     }

@@ -9,7 +9,7 @@ use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig};
 use crate::patterns::retry::{Retry, RetryConfig};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig};
 use crate::pipeline::Step;
-use crate::telemetry::{Observer, ObserverId};
+use crate::telemetry::{Detach, Events, Observer, ObserverId};
 
 /// A named instance of any pattern: for whoever manages instances and does not care of which pattern.
 ///
@@ -49,6 +49,14 @@ pub trait Instance: private::Sealed + Clone + fmt::Debug + Send + Sync + 'static
     fn is_at_rest(&self) -> bool {
         true
     }
+
+    /// Finds the instance again for as long as anyone else holds it.
+    #[doc(hidden)]
+    fn weak(&self) -> Box<dyn Fn() -> Option<Self> + Send + Sync>;
+
+    /// The same for all handles of one instance, and for no other instance while a [`weak`](Self::weak) of it is kept.
+    #[doc(hidden)]
+    fn address(&self) -> usize;
 }
 
 mod private {
@@ -92,9 +100,34 @@ macro_rules! instance {
                     Arc::strong_count(&self.shared) > 1
                 }
 
+                fn weak(&self) -> Box<dyn Fn() -> Option<Self> + Send + Sync> {
+                    let shared = Arc::downgrade(&self.shared);
+                    Box::new(move || Some(Self { shared: shared.upgrade()? }))
+                }
+
+                fn address(&self) -> usize {
+                    Arc::as_ptr(&self.shared).addr()
+                }
+
                 $(fn is_at_rest(&self) -> bool {
                     $is_at_rest(self)
                 })?
+            }
+
+            impl $handle {
+                /// What it does from now on, as a stream that keeps the newest `capacity` events for its reader.
+                ///
+                /// Unit: events. Range: from 1; zero is taken for it. Resilience4j keeps 100.
+                pub fn events(&self, capacity: usize) -> Events {
+                    Events::new(capacity, |observer| vec![self.listen(observer)])
+                }
+
+                /// Attaches an observer that does not keep the instance alive, and says how to take it off.
+                pub(crate) fn listen(&self, observer: &Arc<dyn Observer>) -> Detach {
+                    let id = self.shared.attach(observer.clone());
+                    let shared = Arc::downgrade(&self.shared);
+                    Box::new(move || shared.upgrade().iter().for_each(|shared| shared.detach(id)))
+                }
             }
         )*
     };

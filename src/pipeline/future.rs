@@ -21,6 +21,7 @@ use crate::patterns::oneshot::Oneshot;
 use crate::patterns::retry::{Attempts, Next, Pause};
 use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
+use crate::telemetry::Trace;
 
 /// What one call has of its pipeline, whatever becomes of that.
 pub(super) struct Settled<C, N, R> {
@@ -56,6 +57,8 @@ pin_project! {
         pipeline: Settled<C, N, R>,
         // What each attempt pays at the rate limiter.
         cost: u32,
+        // Ends last.
+        trace: Trace,
     }
 }
 
@@ -78,9 +81,14 @@ pin_project! {
 impl<S: Service<A>, A, D> Phase<S, A, D> {
     /// What follows a gate; an open one is passed by `call`.
     #[inline]
-    fn behind(gate: Gate, attempt: A, call: impl FnOnce(A) -> Oneshot<S, A>) -> Self {
+    fn behind<Req, R: Replay<Req, Attempt = A>>(
+        gate: Gate,
+        attempt: A,
+        (trace, replay): (&mut Trace, &R),
+        call: impl FnOnce(A) -> Oneshot<S, A>,
+    ) -> Self {
         match gate {
-            Gate::Open => Self::Calling { call: call(attempt) },
+            Gate::Open => Self::Calling { call: trace.launch(replay, attempt, call) },
             Gate::Limited(wait) => Self::Limited { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Queued(wait) => Self::Queued { wait: Box::pin(wait), attempt: Some(attempt) },
             Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
@@ -95,7 +103,35 @@ where
     N: Discard<S::Response>,
 {
     #[inline]
-    pub(super) fn new(mut ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
+    pub(super) fn new(ready: S, request: Req, pipeline: Settled<C, N, R>, cost: u32) -> Self {
+        let trace = Trace::begin(&pipeline.steps.name);
+        if trace.is_none() {
+            return Self::begin(ready, request, pipeline, cost, trace);
+        }
+        Self::begin_traced(ready, request, pipeline, cost, trace)
+    }
+
+    #[cold]
+    fn begin_traced(
+        ready: S,
+        request: Req,
+        pipeline: Settled<C, N, R>,
+        cost: u32,
+        trace: Trace,
+    ) -> Self {
+        let _call = trace.enter_call();
+        Self::begin(ready, request, pipeline, cost, trace)
+    }
+
+    // In both, so that the call that nobody traces is moved no more often than before.
+    #[inline(always)]
+    fn begin(
+        mut ready: S,
+        request: Req,
+        pipeline: Settled<C, N, R>,
+        cost: u32,
+        mut trace: Trace,
+    ) -> Self {
         let steps = &*pipeline.steps;
         let mut moment = Moment::default();
         let own = steps.deadline.map(|span| Deadline::at(later(moment.now(), span)));
@@ -116,11 +152,23 @@ where
         let service = (attempts.is_some() || !matches!(gate, Gate::Open)).then(|| ready.clone());
         let inner = permits.limit.map(Deadline::enter);
         // A ready instance that is not called now must not keep its place in the inner service.
-        let phase =
-            Phase::behind(gate, attempt, move |attempt| Oneshot::calling(ready.call(attempt)));
+        let traced = (&mut trace, &pipeline.replay);
+        let call = move |attempt| Oneshot::calling(ready.call(attempt));
+        let phase = Phase::behind::<Req, R>(gate, attempt, traced, call);
         drop((inner, entered));
 
-        Self { phase, timer: None, permits, deadline, attempts, kit, service, pipeline, cost }
+        Self {
+            phase,
+            timer: None,
+            permits,
+            deadline,
+            attempts,
+            kit,
+            service,
+            pipeline,
+            cost,
+            trace,
+        }
     }
 }
 
@@ -134,7 +182,31 @@ where
 {
     type Output = Result<N::Out, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.trace.is_none() { self.advance(cx) } else { self.advance_traced(cx) }
+    }
+}
+
+impl<S, Req, C, N, R> ResponseFuture<S, Req, C, N, R>
+where
+    R: Replay<Req>,
+    S: Service<R::Attempt> + Clone,
+    S::Error: FromRejected,
+    C: Classify<Result<S::Response, S::Error>>,
+    N: Ends<S::Response, Held> + Discard<S::Response>,
+{
+    #[cold]
+    fn advance_traced(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<N::Out, S::Error>> {
+        let _call = self.trace.enter_call();
+        self.advance(cx)
+    }
+
+    #[inline(always)]
+    fn advance(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<N::Out, S::Error>> {
         let mut this = self.project();
         // Whoever polls need not be whoever called: behind a buffer it is another task that calls.
         *this.deadline = Deadline::earlier(*this.deadline, Deadline::current());
@@ -146,7 +218,7 @@ where
             let limit = this.permits.limit.map(Deadline::enter);
 
             let result = match this.phase.as_mut().project() {
-                PhaseProj::Calling { call } => match call.poll(cx) {
+                PhaseProj::Calling { call } => match this.trace.in_attempt(|| call.poll(cx)) {
                     Poll::Ready(result) => {
                         // The call goes before its places do.
                         this.phase.set(Phase::Shut { rejected: None });
@@ -161,6 +233,7 @@ where
                     Waited::Over => continue,
                     Waited::Shut(rejected) => Err(S::Error::from_rejected(rejected)),
                     Waited::Late(rejected) => {
+                        this.trace.reject(&rejected);
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
                     }
                     Waited::Pending => return Poll::Pending,
@@ -170,6 +243,7 @@ where
 
             let Settled { steps, classifier, ends, replay } = &*this.pipeline;
             let verdict = judge(classifier, &result);
+            this.trace.judged(&verdict, || Some(ends.describe(result.as_ref().ok()?)));
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
             let (pending, time_limit) = if over {
                 steps.settle(this.permits, &result, &verdict);
@@ -186,6 +260,7 @@ where
                 match attempts.judge(&verdict, result.is_err(), repeat) {
                     Next::Done => {}
                     Next::Fail(rejected) => {
+                        this.trace.reject(&rejected);
                         drop(result);
                         *this.permits = Permits::default();
                         return Poll::Ready(Err(S::Error::from_rejected(rejected)));
@@ -209,20 +284,22 @@ where
             }
             // The events of the bulkhead come last.
             let bulkhead = this.permits.bulkhead.take();
+            let result = match (result, &*this.attempts) {
+                (Err(error), Some(attempts)) => attempts.finish(Err(error)),
+                (result, _) => result,
+            };
+            this.trace.finish(&verdict, &result);
             return Poll::Ready(match result {
                 Ok(response) if over => {
                     drop(bulkhead);
                     Ok(ends.attach(response, None))
                 }
                 Ok(response) => {
-                    let steps = steps.clone();
-                    let held = Held { pending, time_limit, bulkhead, deadline, steps };
+                    let (steps, trace) = (steps.clone(), std::mem::take(this.trace));
+                    let held = Held { pending, time_limit, bulkhead, deadline, steps, trace };
                     Ok(ends.attach(response, (!held.is_empty()).then_some(held)))
                 }
-                Err(error) => match this.attempts {
-                    Some(attempts) => attempts.finish(Err(error)),
-                    None => Err(error),
-                },
+                Err(error) => Err(error),
             });
         }
     }
@@ -290,7 +367,9 @@ where
             PhaseProj::Calling { .. } => unreachable!("no gate stands before a call"),
         };
         let attempt = attempt.take().expect("an attempt waits");
-        self.phase.set(Phase::behind(gate, attempt, readying(self.service)));
+        let traced = (&mut *self.trace, &self.pipeline.replay);
+        let phase = Phase::behind::<Req, R>(gate, attempt, traced, readying(self.service));
+        self.phase.set(phase);
         Waited::Over
     }
 

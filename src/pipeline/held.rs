@@ -12,6 +12,7 @@ use crate::outcome::Cause;
 use crate::patterns::bulkhead::BulkheadPermit;
 use crate::patterns::circuit_breaker::Pending;
 use crate::patterns::time_limiter::TimeLimit;
+use crate::telemetry::Trace;
 
 /// The places and limits of one call, until its body ends. Dropped, it gives all back.
 #[derive(Debug)]
@@ -22,20 +23,25 @@ pub struct Held {
     pub(super) deadline: Option<Deadline>,
     /// The limit of the attempt, if it holds to the body's end.
     pub(super) time_limit: Option<TimeLimit>,
+    // Ends last.
+    pub(super) trace: Trace,
 }
 
 impl Held {
     /// Is there nothing to hold on to?
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.pending.is_none()
             && self.bulkhead.is_none()
             && self.deadline.is_none()
             && self.time_limit.is_none()
+            && !self.trace.lasts()
     }
 }
 
 impl Guard for Held {
-    fn fail(self, cause: Cause) {
+    fn fail(mut self, cause: Cause) {
+        self.trace.fail(cause);
+        let _call = self.trace.enter_call();
         if let Some(pending) = self.pending {
             pending.fail(cause);
         }
@@ -49,7 +55,17 @@ impl Guard for Held {
         Deadline::earlier(self.deadline, attempt).map(Deadline::instant)
     }
 
-    fn expire(self) -> Option<Rejected> {
+    fn expire(mut self) -> Option<Rejected> {
+        let mut trace = std::mem::take(&mut self.trace);
+        let _call = trace.enter_call();
+        let rejected = self.expire_limits();
+        rejected.iter().for_each(|rejected| trace.reject(rejected));
+        rejected
+    }
+}
+
+impl Held {
+    fn expire_limits(self) -> Option<Rejected> {
         let whole = self.deadline.map(Deadline::instant);
         let attempt = self.time_limit.as_ref().and_then(Guard::deadline);
         if let Some(pending) = self.pending {

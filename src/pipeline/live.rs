@@ -23,7 +23,8 @@ struct Shared {
 }
 
 impl LiveSteps {
-    pub(crate) fn new(steps: Steps) -> Self {
+    pub(crate) fn new(mut steps: Steps) -> Self {
+        steps.note_common();
         let shared = Shared { version: AtomicU64::new(0), steps: Live::new(steps) };
         Self { shared: Arc::new(shared) }
     }
@@ -33,7 +34,8 @@ impl LiveSteps {
     }
 
     /// Calls from now on go through these. Calls under way end with the steps with which they began.
-    pub(crate) fn set(&self, steps: Steps) -> Arc<Steps> {
+    pub(crate) fn set(&self, mut steps: Steps) -> Arc<Steps> {
+        steps.note_common();
         let old = self.shared.steps.set(steps);
         self.shared.version.fetch_add(1, Ordering::Release);
         old

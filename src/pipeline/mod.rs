@@ -89,7 +89,8 @@ use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
 use crate::replay::CloneRequest;
-use crate::telemetry::{Event, Observer};
+use crate::telemetry::meters::Out;
+use crate::telemetry::{Event, Events, Observer};
 use live::Current;
 pub(crate) use live::LiveSteps;
 pub(crate) use steps::Steps;
@@ -178,6 +179,11 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
         self.steps.get().attach(observer);
     }
 
+    /// What the meters of the steps say that are the pipeline's own.
+    pub(crate) fn read(&self, out: &mut Out<'_>) {
+        self.steps.get().read(out);
+    }
+
     /// Puts this pipeline in the place of the one that `service` was made by.
     #[inline]
     pub(crate) fn refit<S>(&self, service: &mut PipelineService<S, C, N, R, K>)
@@ -240,6 +246,35 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
         rate_limiter.iter().for_each(|step| step.observe(share()));
         time_limiter.iter().for_each(|step| step.observe(share()));
         bulkhead.iter().for_each(|step| step.observe(share()));
+    }
+
+    /// What any step does from now on, as a stream; see [`observe`](Self::observe) and
+    /// [`CircuitBreaker::events`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pipeline = seawall::Pipeline::builder("inventory").retry(seawall::RetryConfig::safe()).build()?;
+    /// let mut events = pipeline.events(100);
+    /// tokio::spawn(async move {
+    ///     while let Some(event) = events.recv().await {
+    ///         println!("{:?} {}: {:?}, {} lost before", event.time, event.name, event.kind, event.missed);
+    ///     }
+    /// });
+    /// # Ok(()) }
+    /// ```
+    pub fn events(&self, capacity: usize) -> Events {
+        Events::new(capacity, |observer| {
+            let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
+                &*self.steps.get();
+            let all = [
+                retry.as_ref().map(|step| step.listen(observer)),
+                circuit_breaker.as_ref().map(|step| step.listen(observer)),
+                rate_limiter.as_ref().map(|step| step.listen(observer)),
+                time_limiter.as_ref().map(|step| step.listen(observer)),
+                bulkhead.as_ref().map(|step| step.listen(observer)),
+            ];
+            all.into_iter().flatten().collect()
+        })
     }
 
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another

@@ -14,6 +14,7 @@ use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
 use crate::settings::{self, ConfigError};
 use crate::telemetry::Observer;
+use crate::telemetry::meters::{Metered, Out};
 
 /// The steps of a finished pipeline.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub(crate) struct Steps {
     pub(crate) time_limiter: Option<TimeLimiter>,
     pub(crate) bulkhead: Option<Bulkhead>,
     /// Steps that others held too when the pipeline was made, so that nothing follows from it.
-    common: Vec<Step>,
+    pub(crate) common: Vec<Step>,
 }
 
 impl Steps {
@@ -84,6 +85,21 @@ impl Steps {
         attach(self, rate_limiter.as_ref(), observer);
         attach(self, time_limiter.as_ref(), observer);
         attach(self, bulkhead.as_ref(), observer);
+    }
+
+    /// What the meters of the steps say that are the pipeline's own.
+    pub(super) fn read(&self, out: &mut Out<'_>) {
+        fn read<H: Metered>(steps: &Steps, step: Option<&H>, out: &mut Out<'_>) {
+            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
+                step.read(out);
+            }
+        }
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        read(self, retry.as_ref(), out);
+        read(self, circuit_breaker.as_ref(), out);
+        read(self, rate_limiter.as_ref(), out);
+        read(self, time_limiter.as_ref(), out);
+        read(self, bulkhead.as_ref(), out);
     }
 
     /// What of the settings, as they stand, has to fit together.

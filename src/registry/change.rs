@@ -59,7 +59,7 @@ impl<H: Instance> Change<H> {
 }
 
 /// Receives the changes of a view.
-pub(super) type Subscriber<H> = dyn Fn(&Change<H>) + Send + Sync;
+pub type Subscriber<H> = dyn Fn(&Change<H>) + Send + Sync;
 
 type Subscribers<H> = Arc<[(ObserverId, Arc<Subscriber<H>>)]>;
 

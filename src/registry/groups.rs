@@ -1,5 +1,6 @@
 //! Keyed groups that the registry knows.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 
 use super::Registry;
@@ -11,6 +12,18 @@ use crate::telemetry::{ObserverId, Observers};
 #[derive(Debug)]
 pub(super) struct Groups {
     list: Lock<Vec<Known>>,
+    newcomers: Newcomers,
+}
+
+/// Who wants to be told of groups that come.
+struct Newcomers(Lock<Vec<(ObserverId, Arc<Newcomer>)>>);
+
+type Newcomer = dyn Fn(&KeyedGroup) + Send + Sync;
+
+impl fmt::Debug for Newcomers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Newcomers").field(&self.0.lock().len()).finish()
+    }
 }
 
 #[derive(Debug)]
@@ -45,7 +58,7 @@ impl Known {
 
 impl Groups {
     pub(super) fn new() -> Self {
-        Self { list: Lock::new(Vec::new()) }
+        Self { list: Lock::new(Vec::new()), newcomers: Newcomers(Lock::new(Vec::new())) }
     }
 
     fn add(&self, group: &Arc<dyn AnyGroup>, observers: &Observers) {
@@ -57,6 +70,12 @@ impl Groups {
             known.observe(observers);
             list.push(known);
         }
+    }
+
+    /// Tells who wants to know of groups, under no lock.
+    fn tell(&self, group: &KeyedGroup) {
+        let told = self.newcomers.0.lock().clone();
+        told.iter().for_each(|(_, told)| told(group));
     }
 
     fn list(&self) -> Vec<KeyedGroup> {
@@ -92,7 +111,23 @@ impl Registry {
     /// # Ok(()) }
     /// ```
     pub fn add_keyed<T: Keyable>(&self, keyed: &Keyed<T>) {
-        self.inner.groups.add(&keyed.group().group, &self.inner.observers);
+        let group = keyed.group();
+        self.inner.groups.add(&group.group, &self.inner.observers);
+        self.inner.groups.tell(&group);
+    }
+
+    /// Tells `told` of every group that is made known from now on.
+    pub(crate) fn on_keyed(
+        &self,
+        told: impl Fn(&KeyedGroup) + Send + Sync + 'static,
+    ) -> ObserverId {
+        let id = ObserverId::next();
+        self.inner.groups.newcomers.0.lock().push((id, Arc::new(told)));
+        id
+    }
+
+    pub(crate) fn off_keyed(&self, id: ObserverId) {
+        self.inner.groups.newcomers.0.lock().retain(|(other, _)| *other != id);
     }
 
     /// The keyed groups that were [made known](Self::add_keyed) and are in use, in the order of their names.

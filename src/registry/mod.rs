@@ -90,7 +90,7 @@ mod view;
 
 use std::sync::Arc;
 
-pub use change::Change;
+pub use change::{Change, Subscriber};
 pub use error::RegistryError;
 pub use pipelines::{PipelineSpec, Pipelines, Protocol};
 pub use settings::Settings;
@@ -161,6 +161,17 @@ impl Registry {
                 tags: Lock::new(Tags::new()),
             }),
         }
+    }
+
+    /// Finds the registry again for as long as anyone else holds it.
+    pub(crate) fn weak(&self) -> impl Fn() -> Option<Self> + Send + Sync + 'static {
+        let inner = Arc::downgrade(&self.inner);
+        move || Some(Self { inner: inner.upgrade()? })
+    }
+
+    /// The same for all clones, and for no other registry while a [`weak`](Self::weak) of it is kept.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.inner).addr()
     }
 
     /// The circuit breakers.

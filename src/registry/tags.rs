@@ -93,6 +93,6 @@ mod tests {
         assert_eq!(merged.get("d"), None);
         assert_eq!(Tags::new().merged(&outer), outer);
         assert_eq!(outer.merged(&Tags::new()), outer);
-        assert_eq!(Tags::from::<[(&str, &str); 0]>([]), Tags::new());
+        assert_eq!(Tags::from([] as [(&str, &str); 0]), Tags::new());
     }
 }

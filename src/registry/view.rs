@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::change::Change;
+use super::change::{Change, Subscriber};
 use super::settings::Settings;
 use super::store::{Print, Store};
 use super::{DEFAULT, Inner, RegistryError, Tags};
@@ -336,10 +336,7 @@ impl<H: Instance> View<H> {
     }
 
     /// As [`subscribe`](Self::subscribe). The same subscriber a second time counts once.
-    pub fn subscribe_shared(
-        &self,
-        subscriber: Arc<dyn Fn(&Change<H>) + Send + Sync>,
-    ) -> ObserverId {
+    pub fn subscribe_shared(&self, subscriber: Arc<Subscriber<H>>) -> ObserverId {
         self.store().news.subscribe(subscriber)
     }
 

@@ -132,7 +132,7 @@ impl Client {
         &self,
         ready: reqwest::Client,
         mut request: Request,
-        overrides: Overrides,
+        mut overrides: Overrides,
     ) -> ResponseFuture {
         // The attempts get what is left of it, so it must not start anew with each.
         let timeout = request.timeout_mut().take();
@@ -141,7 +141,8 @@ impl Client {
             Some(_) => timeout,
         };
         let deadline = Deadline::earlier(overrides.deadline, timeout.map(Deadline::after));
-        let replay = |replay| CallReplay(RequestReplay(replay));
+        let url_template = overrides.url_template.take();
+        let replay = |replay| CallReplay { replay: RequestReplay(replay), url_template };
         let fit = |pipeline: &HttpPipeline| pipeline.fitted(CallEnds::of(&request), replay);
         let fitted = self.protection.route.with(&request, fit);
         let mut service = fitted.layer(ready);

@@ -8,12 +8,17 @@ use reqwest::{Body, Response, ResponseBuilderExt, StatusCode};
 use crate::ends::{AtBodyEnd, Discard, Ends, Guard};
 use crate::error::Error;
 use crate::http::{Drain, GuardedBody};
+use crate::telemetry::ResponseInfo;
 
 impl<G: Guard + Send + Sync + 'static> Ends<Response, G> for AtBodyEnd {
     type Out = Response;
 
     fn is_over(&self, response: &Response) -> bool {
         response.status() == StatusCode::SWITCHING_PROTOCOLS || response.content_length() == Some(0)
+    }
+
+    fn describe(&self, response: &Response) -> ResponseInfo {
+        ResponseInfo::http(response.status().as_u16())
     }
 
     fn attach(&self, response: Response, guard: Option<G>) -> Response {

@@ -2,6 +2,8 @@
 //!
 //! Over `http` this stands among the request's extensions; reqwest keeps those of its requests to itself.
 
+use std::borrow::Cow;
+
 use reqwest::{Method, Request, Response};
 
 use super::{RequestKit, RequestReplay};
@@ -9,15 +11,18 @@ use crate::deadline::Deadline;
 use crate::ends::{AtBodyEnd, Discard, Ends};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
+use crate::telemetry::{RequestInfo, ResponseInfo, TraceContext};
 
 /// What a [`RequestBuilder`](super::RequestBuilder) was told of its call alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Overrides {
     /// As [`NoRetry`](crate::http::NoRetry).
     pub(super) no_retry: bool,
     /// As [`Idempotent`](crate::http::Idempotent).
     pub(super) idempotent: Option<bool>,
     pub(super) deadline: Option<Deadline>,
+    /// As [`UrlTemplate`](crate::http::UrlTemplate).
+    pub(super) url_template: Option<Cow<'static, str>>,
 }
 
 /// A request, and what it says for itself.
@@ -28,8 +33,11 @@ pub(super) struct Call {
 }
 
 /// [`RequestReplay`] that heeds the overrides.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CallReplay(pub(super) RequestReplay);
+#[derive(Clone, Debug)]
+pub(super) struct CallReplay {
+    pub(super) replay: RequestReplay,
+    pub(super) url_template: Option<Cow<'static, str>>,
+}
 
 impl Replay<Call> for CallReplay {
     type Attempt = Request;
@@ -37,14 +45,14 @@ impl Replay<Call> for CallReplay {
     type Kit = Option<RequestKit>;
 
     fn once(&self, call: Call) -> Request {
-        self.0.once(call.request)
+        self.replay.once(call.request)
     }
 
     fn first(&self, call: Call) -> (Request, Self::Kit) {
         if call.overrides.no_retry {
             return (self.once(call), None);
         }
-        let (attempt, mut kit) = self.0.first(call.request);
+        let (attempt, mut kit) = self.replay.first(call.request);
         if let Some(said) = call.overrides.idempotent {
             kit.idempotent = said;
         }
@@ -52,7 +60,15 @@ impl Replay<Call> for CallReplay {
     }
 
     fn again(&self, kit: &mut Self::Kit, verdict: &Verdict) -> Option<Request> {
-        self.0.again(kit.as_mut()?, verdict)
+        self.replay.again(kit.as_mut()?, verdict)
+    }
+
+    fn describe(&self, attempt: &Request) -> Option<RequestInfo> {
+        Some(self.replay.describe_as(attempt, self.url_template.as_deref()))
+    }
+
+    fn inject(&self, attempt: &mut Request, context: &TraceContext) -> Option<TraceContext> {
+        self.replay.inject(attempt, context)
     }
 }
 
@@ -77,6 +93,10 @@ where
 
     fn is_over(&self, response: &Response) -> bool {
         self.is_head || Ends::<Response, G>::is_over(&AtBodyEnd, response)
+    }
+
+    fn describe(&self, response: &Response) -> ResponseInfo {
+        Ends::<Response, G>::describe(&AtBodyEnd, response)
     }
 
     fn attach(&self, response: Response, guard: Option<G>) -> Self::Out {

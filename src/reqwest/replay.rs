@@ -3,9 +3,11 @@
 use http::Extensions;
 use reqwest::{Body, Request};
 
+use crate::http::describe::Target;
 use crate::http::{BodyKit, HttpReplay, ReplayBody};
 use crate::outcome::Verdict;
 use crate::replay::Replay;
+use crate::telemetry::{RequestInfo, TraceContext};
 
 /// [`HttpReplay`] for `reqwest::Request`s, streams included.
 ///
@@ -57,5 +59,28 @@ impl Replay<Request> for RequestReplay {
             *request.body_mut() = Some(Body::wrap(stream.again()?));
         }
         Some(request)
+    }
+
+    fn describe(&self, attempt: &Request) -> Option<RequestInfo> {
+        Some(self.describe_as(attempt, None))
+    }
+
+    fn inject(&self, attempt: &mut Request, context: &TraceContext) -> Option<TraceContext> {
+        Some(context.send(attempt.headers_mut()))
+    }
+}
+
+impl RequestReplay {
+    pub(super) fn describe_as(self, request: &Request, template: Option<&str>) -> RequestInfo {
+        let url = request.url();
+        let target = Target {
+            scheme: Some(url.scheme()),
+            has_credentials: !url.username().is_empty() || url.password().is_some(),
+            host: url.host_str(),
+            port: url.port(),
+            path: url.path(),
+            query: url.query(),
+        };
+        target.describe(request.method().as_str(), template, self.0.traces_query())
     }
 }

@@ -1,5 +1,6 @@
 //! The request builder.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ impl RequestBuilder {
     pub fn try_clone(&self) -> Option<Self> {
         let Self { inner, protection, overrides } = self;
         let inner = inner.try_clone()?;
-        Some(Self { inner, protection: protection.clone(), overrides: *overrides })
+        Some(Self { inner, protection: protection.clone(), overrides: overrides.clone() })
     }
 
     /// Makes the call.
@@ -152,7 +153,7 @@ impl RequestBuilder {
     ///
     /// See [`Client::execute`].
     pub fn send(self) -> impl Future<Output = Result<Response, Error>> + Send + 'static {
-        let overrides = self.overrides;
+        let overrides = self.overrides.clone();
         let (client, request) = self.build_split();
         async move { client.make(request?, overrides).await }
     }
@@ -181,6 +182,13 @@ impl RequestBuilder {
     /// calls that say nothing, does not.
     pub const fn deadline(mut self, deadline: Deadline) -> Self {
         self.overrides.deadline = Some(deadline);
+        self
+    }
+
+    /// Which template the path follows, such as `/api/{id}`, by which spans are named, as
+    /// [`UrlTemplate`](crate::http::UrlTemplate) says over `http`.
+    pub fn url_template(mut self, template: impl Into<Cow<'static, str>>) -> Self {
+        self.overrides.url_template = Some(template.into());
         self
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::Instant;
 
 use super::event::{Event, EventKind};
+use super::trace;
 use crate::sync::Lock;
 
 /// Receives what an instance does.
@@ -104,9 +105,16 @@ impl Observers {
         drop(old);
     }
 
+    /// Does anybody want to know of what happens rarely: listeners, or whoever reads traces?
+    #[inline]
+    pub(crate) fn any_for_rare(&self) -> bool {
+        self.any() || trace::is_wanted()
+    }
+
     /// Tells one event.
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
+        trace::note(name, &kind);
         self.pass_on(&Event::new(name, at, kind));
     }
 
@@ -134,7 +142,7 @@ impl Observers {
 
     /// An outbox for a core to put its events into.
     pub(crate) fn outbox<K>(&self) -> Outbox<K> {
-        Outbox { wanted: self.any(), first: None, rest: Vec::new() }
+        Outbox { wanted: self.any_for_rare(), first: None, rest: Vec::new() }
     }
 
     /// Sends what a core has put into its outbox. The core's lock must be free by now.
@@ -223,7 +231,9 @@ mod tests {
         let heard = Arc::new(AtomicUsize::new(0));
         let observer = || {
             let heard = heard.clone();
-            Arc::new(move |_: &Event<'_>| drop(heard.fetch_add(1, Ordering::Relaxed)))
+            Arc::new(move |_: &Event<'_>| {
+                heard.fetch_add(1, Ordering::Relaxed);
+            })
         };
         let breaker = CircuitBreaker::with_defaults("shop");
         let succeed = || breaker.try_acquire().unwrap().success();

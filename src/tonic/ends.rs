@@ -12,6 +12,7 @@ use crate::ends::{Discard, Ends, Guard};
 use crate::error::Error;
 use crate::http::{GuardedBody, JudgeEnd};
 use crate::outcome::Cause;
+use crate::telemetry::ResponseInfo;
 
 /// A call is over when its trailers have come, or when its body broke or was dropped.
 ///
@@ -27,6 +28,11 @@ impl<B: Body, G: Guard> Ends<Response<B>, G> for AtTrailers {
 
     fn is_over(&self, response: &Response<B>) -> bool {
         response.body().is_end_stream()
+    }
+
+    fn describe(&self, response: &Response<B>) -> ResponseInfo {
+        let code = code::told(response.headers()).or_else(|| code::of_http(response.status()));
+        ResponseInfo::http(response.status().as_u16()).grpc(code.map(i32::from))
     }
 
     fn attach(&self, response: Response<B>, guard: Option<G>) -> Self::Out {

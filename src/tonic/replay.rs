@@ -7,9 +7,10 @@ use tonic::body::Body;
 use super::code::Codes;
 use super::timeout::{self, CallDeadline};
 use crate::deadline::Deadline;
-use crate::http::{BodyKit, Idempotent, NoRetry, ReplayBody};
+use crate::http::{BodyKit, Idempotent, NoRetry, ReplayBody, describe};
 use crate::outcome::{Cause, Verdict};
 use crate::replay::Replay;
+use crate::telemetry::{RequestInfo, TraceContext};
 
 const PREVIOUS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 
@@ -125,5 +126,13 @@ impl Replay<Request<Body>> for GrpcReplay {
             head.headers_mut().insert(PREVIOUS, HeaderValue::from(kit.seen));
         }
         Some(Request::from_parts(head.clone().into_parts().0, body))
+    }
+
+    fn describe(&self, attempt: &Request<Body>) -> Option<RequestInfo> {
+        Some(describe::grpc(attempt))
+    }
+
+    fn inject(&self, attempt: &mut Request<Body>, context: &TraceContext) -> Option<TraceContext> {
+        Some(context.send(attempt.headers_mut()))
     }
 }

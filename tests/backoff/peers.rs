@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use seawall::{Backoff, Random, RetryConfig};
+use seawall::{Backoff, Random, RetryConfig, Waits};
 
-use crate::support::{assert_even, call, mean, ms, refused, rolled, wait, waits};
+use crate::support::{assert_even, call, context, mean, ms, refused, rolled, wait, waits};
 
 const ROLLS: usize = 20_000;
 
@@ -74,6 +74,26 @@ fn bo8_pollys_smooth_jitter_to_the_digit() {
     }
 }
 
+/// By itself, or after another try was left out, a wait begins where the one before it ends on average.
+#[test]
+fn a_smooth_wait_by_itself_begins_in_the_middle_of_the_one_before() {
+    let x = |t: f64| 2_f64.powf(t) * (4.0 * t).sqrt().tanh();
+    let backoff = Backoff::smooth(ms(1000));
+    let assert_from = |wait: Duration, attempt: u32, from: f64, die: f64| {
+        let expected = (x(f64::from(attempt) - 1.0 + die) - x(from)) / 1.4;
+        assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{attempt}: {wait:?} {expected}");
+    };
+    let die = Random::seeded(1).fraction();
+    for (attempt, from) in [(1, 0.0), (2, 0.5), (3, 1.5), (7, 5.5)] {
+        assert_from(wait(&backoff, attempt), attempt, from, die);
+    }
+    let (mut waits, random, dice) = (Waits::default(), Random::seeded(3), Random::seeded(3));
+    for (attempt, from) in [(1, 0.0), (3, 1.5), (3, 1.5), (5, 3.5)] {
+        let wait = waits.next(&backoff, &context(attempt), &random).unwrap();
+        assert_from(wait, attempt, from, dice.fraction());
+    }
+}
+
 #[test]
 fn bo8_pollys_smooth_jitter_that_overflows_is_the_cap() {
     for attempt in [100, 1024, 1025, 2000, u32::MAX] {
@@ -108,6 +128,18 @@ fn failsafes_jitter_by_a_span() {
 fn failsafes_jitter_by_a_factor() {
     let backoff = Backoff::geometric(ms(100), 2.0).jitter_factor(0.1);
     assert_even(&rolled(&backoff, 3, ROLLS), ms(360), ms(440));
+}
+
+#[test]
+fn failsafes_jitter_to_the_digit() {
+    let fixed = Backoff::fixed(ms(1000));
+    for backoff in [fixed.clone().jitter(ms(300)), fixed.jitter_factor(0.3)] {
+        for seed in 0..10 {
+            let expected = 1.0 + 0.3 * (1.0 - 2.0 * Random::seeded(seed).fraction());
+            let wait = backoff.wait(&context(1), &Random::seeded(seed)).unwrap();
+            assert!((wait.as_secs_f64() - expected).abs() < 1e-6, "{wait:?} {expected}");
+        }
+    }
 }
 
 #[test]
@@ -221,6 +253,7 @@ fn bo9_zero_stays_zero_with_any_type() {
         Backoff::equal_jitter(zero, cap),
         Backoff::decorrelated(zero, cap),
         Backoff::smooth(zero),
+        Backoff::uniform(zero, ms(1)),
         Backoff::iterate(zero, |wait| wait * 2),
     ] {
         for backoff in [
@@ -232,6 +265,28 @@ fn bo9_zero_stays_zero_with_any_type() {
             assert!(call(&backoff, &random, 50).iter().all(Duration::is_zero), "{backoff:?}");
             assert_eq!(wait(&backoff, u32::MAX), zero, "{backoff:?}");
         }
+    }
+}
+
+#[test]
+fn every_formula_can_be_printed_without_being_asked() {
+    let (one, two) = (ms(1), ms(2));
+    for (backoff, says) in [
+        (Backoff::fixed(one), "Fixed(1ms)"),
+        (Backoff::linear(one, two), "Linear { initial: 1ms, step: 2ms }"),
+        (Backoff::exponential(one, 1.5), "Exponential { initial: 1ms, multiplier: 1.5 }"),
+        (Backoff::geometric(one, 1.5), "Geometric { initial: 1ms, factor: 1.5 }"),
+        (Backoff::full_jitter(one, two), "FullJitter { base: 1ms }"),
+        (Backoff::equal_jitter(one, two), "EqualJitter { base: 1ms }"),
+        (Backoff::decorrelated(one, two), "Decorrelated { base: 1ms }"),
+        (Backoff::smooth(one), "Smooth { base: 1ms }"),
+        (Backoff::uniform(one, two), "Uniform { least: 1ms, most: 2ms }"),
+        (Backoff::iterate(one, |_| panic!("asked")), "Iterate { initial: 1ms, .. }"),
+        (Backoff::sequence(|| -> [Duration; 0] { panic!("asked") }), "Sequence"),
+        (Backoff::custom(|_| panic!("asked")), "Custom"),
+    ] {
+        let printed = format!("{backoff:?}");
+        assert!(printed.contains(&format!(" {says},")), "{printed}");
     }
 }
 
@@ -248,6 +303,7 @@ fn numbers_out_of_range_are_refused() {
         Backoff::geometric(zero, 2.0),
         Backoff::decorrelated(zero, ms(1)),
         Backoff::smooth(zero),
+        Backoff::uniform(zero, ms(1)),
         Backoff::fixed(zero).jitter_factor(1.0),
     ] {
         assert!(RetryConfig::builder().backoff(fine).build().is_ok());

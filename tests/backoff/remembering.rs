@@ -55,6 +55,22 @@ fn a_sequence_may_repeat_its_last_wait() {
 }
 
 #[test]
+fn what_is_remembered_can_be_printed() {
+    let random = Random::seeded(1);
+    for (backoff, says) in [
+        (Backoff::fixed(ms(5)), "None"),
+        (Backoff::iterate(ms(5), |wait| wait), "Wait(5ms)"),
+        (Backoff::smooth(ms(5)), "Point("),
+        (Backoff::sequence(|| [ms(5)]), "Rest"),
+    ] {
+        let mut waits = Waits::default();
+        let _ = waits.next(&backoff, &context(1), &random);
+        let printed = format!("{waits:?}");
+        assert!(printed.contains(says), "{printed}");
+    }
+}
+
+#[test]
 fn two_calls_at_once_do_not_share_what_a_formula_remembers() {
     let backoff = Backoff::sequence(|| (1..4).map(ms));
     let random = Random::seeded(1);

@@ -220,7 +220,14 @@ resilience4j.retry:
   configs.default: {waitDuration: 1s, enableRandomizedWait: true, randomizedWaitFactor: 0.25}
   instances.orders: {enableExponentialBackoff: true, exponentialMaxWaitDuration: 2s}
 ";
-    let printed = format!("{:?}", yaml(text).unwrap().retries().get("orders").unwrap());
+    let config = yaml(text).unwrap();
+    // Where Resilience4j does otherwise, it is told.
+    let warnings: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
+    assert!(
+        warnings.concat().contains("orders.enableExponentialBackoff: counts here"),
+        "{warnings:?}"
+    );
+    let printed = format!("{:?}", config.retries().get("orders").unwrap());
     assert!(printed.contains("Exponential { initial: 1s, multiplier: 1.5 }"), "{printed}");
     assert!(printed.contains("Randomized(0.25)"), "{printed}");
     assert!(printed.contains("cap: Some(2s)"), "{printed}");

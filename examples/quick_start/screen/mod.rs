@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use seawall::CircuitBreaker;
 use tokio::signal;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -105,7 +104,7 @@ impl Live {
                 name: kind.name(),
                 weakness: self.scenario.weakness(kind),
                 trouble: trouble(kind, self.scenario),
-                state: breaker.map(CircuitBreaker::state),
+                state: breaker.map(|breaker| breaker.state()),
                 sides,
             });
         }

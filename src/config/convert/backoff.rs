@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Converter, float, is, span};
 use crate::backoff::Backoff;
 use crate::config::model::kind::{Kind, Setting};
-use crate::config::read::Record;
+use crate::config::read::{Record, camel};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -55,6 +55,17 @@ impl Converter<'_> {
         let wait = span(record, keys.wait);
         if !grows && !spreads {
             return wait.map(Backoff::fixed);
+        }
+        for flag in ["enable_exponential_backoff", "enable_randomized_wait"] {
+            let Some(set) = record.get(flag).filter(|_| is(record, flag)) else { continue };
+            let from = record.get(keys.wait).map(|wait| &wait.config);
+            if from != Some(&set.config) {
+                let message = format!(
+                    "counts here; Resilience4j would leave it out, as {} is not set beside it",
+                    camel(keys.wait)
+                );
+                self.report.warn(&set.origin, &set.path, message);
+            }
         }
         if let Some(set) = record.get(keys.wait).filter(|_| wait.is_some_and(|wait| wait < MS)) {
             self.refuse(set, "at least 1ms with enableExponentialBackoff or enableRandomizedWait");

@@ -210,7 +210,7 @@ fn merge(
 
 fn check_tag(tag: Option<&Tag>, at: Position) -> Result<(), SyntaxError> {
     match tag {
-        Some(tag) if !tag.is_yaml_core_schema() && tag.suffix != "" => {
+        Some(tag) if !tag.is_yaml_core_schema() && !tag.suffix.is_empty() => {
             let message = format!("the tag `{}{}` has no meaning here", tag.handle, tag.suffix);
             Err(SyntaxError::new(at, message))
         }

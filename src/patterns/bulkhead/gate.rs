@@ -287,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_called_for_a_place_that_is_gone() {
+        let gate = full(1, false);
+        let (first, second) = (wait(&gate), wait(&gate));
+        gate.leave();
+        assert!(gate.enter(), "the first was only woken");
+        gate.abandon(first.0);
+        assert_eq!(second.1.rung(), 0);
+        gate.leave();
+        assert_eq!(second.1.rung(), 1);
+    }
+
+    #[test]
     fn one_who_goes_passes_on_what_it_was_called_for() {
         for fair in [true, false] {
             let gate = full(1, fair);

@@ -35,10 +35,19 @@
 //! | `fair` | | yes | Resilience4j |
 //! | `core_pool_size`, `keep_alive` | calls, duration | processors − 1, 20 ms; without effect | Resilience4j |
 //!
-//! The first two can be [changed](Bulkhead::change_max_concurrent_calls) while calls run and wait. No running
-//! call is interrupted by that, and (unlike in Resilience4j) nothing blocks: a lower limit holds at
-//! once, and lets nobody in until enough calls have ended. With a limit of zero all are refused, or
-//! wait for it to be raised.
+//! # Updates
+//!
+//! [`update`](Bulkhead::update) replaces the settings while calls run and wait; the first two can be
+//! [changed](Bulkhead::change_max_concurrent_calls) alone. No running call is interrupted, nobody who waits loses its place in the
+//! queue, observers stay, and (unlike in Resilience4j) nothing blocks.
+//!
+//! | setting | what an update does |
+//! |---|---|
+//! | `max_concurrent_calls` | raised, it lets in those who wait and now have room; lowered, nobody comes in until enough calls have ended. With zero all are refused, or wait for it to be raised |
+//! | `max_wait` | counts for those who come from now on |
+//! | `queue_capacity` | counts for those who come from now on: nobody who waits is sent away |
+//! | `fair` | counts at once; who was handed a place already keeps it |
+//! | `core_pool_size`, `keep_alive` | without effect as ever |
 //!
 //! # Events and errors
 //!
@@ -63,6 +72,7 @@
 
 mod acquire;
 mod config;
+mod described;
 pub mod future;
 mod gate;
 mod handle;

@@ -45,7 +45,7 @@ impl Word {
 
     /// A newcomer comes in, if there is a place and, where it is fair, nobody who came before.
     pub(super) const fn enter(self) -> Option<Self> {
-        if self.0 & (FAIR | QUEUED) == FAIR | QUEUED { None } else { self.take() }
+        if self.0 >> FAIR.trailing_zeros() == 0b11 { None } else { self.take() }
     }
 
     /// Takes a free place, if there is one.

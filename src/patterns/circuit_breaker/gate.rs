@@ -197,6 +197,8 @@ mod tests {
         assert_eq!(gate.close(), None);
         let sight = gate.look();
         assert!(sight.passes_as(7) && !sight.passes_as(6) && sight.is_timed());
+        gate.show(Shown { is_timed: false, ..CLOSED });
+        assert!(!gate.look().is_timed());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::config::{CircuitBreakerConfig, OpenFor};
 use super::permit::Permit;
 use super::shared::{Locked, Shared};
 use super::state::Core;
-use super::view::{Counters, Metrics, State};
+use super::view::{Counters, Metrics, State, Transition};
 use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Classify, ResultClassifier, judge};
 use crate::telemetry::Observer;
@@ -165,6 +165,23 @@ impl CircuitBreaker {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.core().counters()
+    }
+
+    /// The last 8 changes of state and why they happened, the oldest first.
+    ///
+    /// ```
+    /// use seawall::CircuitBreaker;
+    /// use seawall::patterns::circuit_breaker::TransitionReason;
+    ///
+    /// let breaker = CircuitBreaker::with_defaults("inventory");
+    /// breaker.transition_to_forced_open();
+    /// breaker.reset();
+    /// let why: Vec<_> = breaker.transitions().iter().map(|it| it.reason).collect();
+    /// assert_eq!(why, [TransitionReason::Hand, TransitionReason::Reset]);
+    /// ```
+    #[must_use]
+    pub fn transitions(&self) -> Vec<Transition> {
+        self.core().transitions()
     }
 
     /// Tells `observer` whatever this breaker does from now on.

@@ -48,11 +48,28 @@
 //! long, it was hung, and counts as a failure. A report that comes after the state has changed has no
 //! effect on the new state. Recording a call costs the same whatever the window's size.
 //!
+//! # Updates
+//!
+//! [`update`](CircuitBreaker::update) replaces the settings while calls run. State, counters, observers and permissions that
+//! were given stay, nobody waits for it, and the window stays as it is unless it is to be another one.
+//!
+//! | setting | what an update does |
+//! |---|---|
+//! | both rate thresholds, `minimum_number_of_calls` | count with the next outcome, half-open trials included |
+//! | `slow_call_duration_threshold`, `cancelled_is_failure_after` | count for all calls that end from now on; if durations mattered to nothing before, for those that begin from now on |
+//! | `sliding_window` | another size or kind starts an empty window, in which calls under way count; the same one keeps what it holds |
+//! | `slice_alignment` | another one starts an empty window, if it is one over time |
+//! | `permitted_calls_in_half_open`, `max_wait_in_half_open` | count from the next half-open state on: the current one keeps its number of trials and its end |
+//! | `open_wait`, `wait_duration_in_open_state` | counts from the next opening on: the current one keeps its end. The number of openings in a row goes on, what a formula remembers does not |
+//! | `after_half_open_wait`, `automatic_transition_from_open_to_half_open` | count at once |
+//! | `transition_on_result`, `open_on_retry_after`, `panic_is_failure` | count for all calls that end from now on |
+//! | `initial_state`, `random` | without effect |
+//!
 //! # Events and errors
 //!
 //! [`CircuitBreakerEvent`](crate::telemetry::CircuitBreakerEvent) lists what observers are told. A refused call fails with
 //! [`Reason::CircuitOpen`](crate::Reason::CircuitOpen), `CircuitHalfOpen` or `CircuitForcedOpen`, and says how long the wait is where that is
-//! known.
+//! known. [`transitions`](CircuitBreaker::transitions) tells the last changes of state and why they happened, whether anybody listened or not.
 //!
 //! ```
 //! use std::time::Duration;
@@ -71,6 +88,7 @@
 //! ```
 
 mod config;
+mod described;
 mod driver;
 pub mod future;
 mod gate;
@@ -92,4 +110,4 @@ pub use handle::{CircuitBreaker, IllegalTransition};
 pub use layer::CircuitBreakerLayer;
 pub use permit::{Pending, Permit};
 pub use service::CircuitBreakerService;
-pub use view::{Counters, Metrics, State};
+pub use view::{Counters, Metrics, State, Transition, TransitionReason};

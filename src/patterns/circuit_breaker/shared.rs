@@ -9,6 +9,7 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -24,7 +25,7 @@ use crate::deadline::Deadline;
 use crate::error::{Reason, Rejected};
 use crate::outcome::{Cause, Outcome, Verdict};
 use crate::random::Random;
-use crate::settings::{Live, SpanAnd, SpanWord};
+use crate::settings::{Live, Span};
 use crate::sync::{Lock, MutexGuard};
 use crate::telemetry::{CircuitBreakerEvent, EventKind, Observer, ObserverId, Observers, Outbox};
 
@@ -32,8 +33,8 @@ pub(crate) struct Shared {
     pub(in crate::patterns) name: Arc<str>,
     /// What the core has, for whoever has no need of the core. Changes only under the core's lock.
     config: Live<CircuitBreakerConfig>,
-    /// What a success reads of it: the slow-call threshold and two marks.
-    terms: SpanWord,
+    /// What a success reads of it.
+    terms: Terms,
     observers: Observers,
     random: Random,
     core: Lock<Core>,
@@ -118,7 +119,7 @@ impl Shared {
             gate: Gate::new(now),
             core: Lock::new(core),
             waits: Lock::new(Waits::default()),
-            terms: SpanWord::new(terms(&config)),
+            terms: Terms::new(&config),
             config: Live::new(config),
             observers: Observers::default(),
             driver: Driver::default(),
@@ -215,7 +216,7 @@ impl Shared {
         // The old settings may end with this, and with them a user's function: no lock is held by then.
         let _old = self.apply(now, |core, now, out| {
             core.update(now, config.clone(), slices, out);
-            self.terms.set(terms(&config));
+            self.terms.set(&config);
             self.config.set(config)
         });
         // Another thing may be due now, or none.
@@ -293,7 +294,7 @@ impl Shared {
     }
 
     fn refusal(&self, reason: Reason, retry_after: Option<Duration>) -> Rejected {
-        Rejected::new(self.name.clone(), reason).with_retry_after(retry_after)
+        Rejected::new_with(self.name.clone(), reason, retry_after)
     }
 
     /// The verdict as it counts here. May panic where the user's function does; no lock is held.
@@ -308,7 +309,7 @@ impl Shared {
     /// What the user's function makes of a verdict. May panic; no lock is held.
     #[inline]
     pub(crate) fn transition_on_result(&self, verdict: &Verdict) -> Option<OpenFor> {
-        if !self.terms.get().has(BY_RESULT) || verdict.outcome() == Outcome::Ignored {
+        if !self.terms.asks_result() || verdict.outcome() == Outcome::Ignored {
             return None;
         }
         let config = self.config.get();
@@ -331,9 +332,8 @@ impl Shared {
     /// The moment, if it did not count.
     fn count_success_by_clock(&self, ticket: &Ticket) -> Option<Instant> {
         let now = Instant::now();
-        let terms = self.terms.get();
-        let counted = ticket.elapsed_at_most(terms.span(), now)
-            && self.count_success_at(terms, ticket.generation, now);
+        let counted = ticket.elapsed_at_most(self.terms.slow_after.get(), now)
+            && self.count_success_at(ticket.generation, now);
         (!counted).then_some(now)
     }
 
@@ -342,9 +342,9 @@ impl Shared {
     /// A window of time has to know when, so it is told under its lock. In a closed circuit it counts
     /// nothing at the gate, and in another it does nothing here: the gate can stay as it is.
     #[inline(always)]
-    fn count_success_at(&self, terms: SpanAnd, generation: u64, now: Instant) -> bool {
-        if terms.has(OVER_TIME) {
-            !terms.has(BY_RESULT)
+    fn count_success_at(&self, generation: u64, now: Instant) -> bool {
+        if self.terms.is_over_time.load(Ordering::Relaxed) {
+            !self.terms.asks_result()
                 && !self.observers.any()
                 && self.core.lock().record_plain_success(now, generation)
         } else {
@@ -354,13 +354,12 @@ impl Shared {
 
     /// A success after so much time, whenever the call ended. The user's function is not asked.
     pub(super) fn record_success(self: &Arc<Self>, generation: u64, elapsed: Duration) {
-        let terms = self.terms.get();
-        let in_time = elapsed <= terms.span();
+        let in_time = elapsed <= self.terms.slow_after.get();
         if in_time && self.gate.count_success(generation) {
             return;
         }
         let now = Instant::now();
-        if !(in_time && self.count_success_at(terms, generation, now)) {
+        if !(in_time && self.count_success_at(generation, now)) {
             self.record(generation, &Verdict::success(), now, elapsed, None);
         }
     }
@@ -410,20 +409,42 @@ impl Shared {
     /// endless body must not hold it.
     pub(crate) fn waits_for_body(&self, ticket: &Ticket, verdict: &Verdict) -> bool {
         verdict.is_success()
-            && !self.terms.get().has(BY_RESULT)
+            && !self.terms.asks_result()
             && self.gate.look().passes_as(ticket.generation)
     }
 }
 
-/// The window looks back on time.
-const OVER_TIME: u64 = SpanAnd::FIRST_MARK;
-/// A result may open the circuit.
-const BY_RESULT: u64 = SpanAnd::SECOND_MARK;
+/// The settings that a success reads.
+struct Terms {
+    slow_after: Span,
+    /// The window looks back on time.
+    is_over_time: AtomicBool,
+    /// A result may open the circuit.
+    asks_result: AtomicBool,
+}
 
-fn terms(config: &CircuitBreakerConfig) -> SpanAnd {
-    SpanAnd::new(config.slow_call_duration_threshold)
-        .mark(OVER_TIME, matches!(config.sliding_window, SlidingWindow::Time { .. }))
-        .mark(BY_RESULT, config.transition_on_result.is_some())
+impl Terms {
+    fn new(config: &CircuitBreakerConfig) -> Self {
+        let terms = Self {
+            slow_after: Span::new(Duration::ZERO),
+            is_over_time: AtomicBool::new(false),
+            asks_result: AtomicBool::new(false),
+        };
+        terms.set(config);
+        terms
+    }
+
+    fn set(&self, config: &CircuitBreakerConfig) {
+        let is_over_time = matches!(config.sliding_window, SlidingWindow::Time { .. });
+        self.slow_after.set(config.slow_call_duration_threshold);
+        self.is_over_time.store(is_over_time, Ordering::Relaxed);
+        self.asks_result.store(config.transition_on_result.is_some(), Ordering::Relaxed);
+    }
+
+    #[inline]
+    fn asks_result(&self) -> bool {
+        self.asks_result.load(Ordering::Relaxed)
+    }
 }
 
 /// Where the slices of a window begin that is made now.

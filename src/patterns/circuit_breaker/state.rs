@@ -7,6 +7,7 @@ mod enter;
 mod judge;
 mod update;
 
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::config::{CircuitBreakerConfig, OpenFor};
-use super::view::{Counters, State};
+use super::view::{Counters, State, Transition, TransitionReason as Why};
 use super::window::{Measurement, Runs, Slices, Window};
 use crate::deadline::later;
 use crate::outcome::Cause;
@@ -85,6 +86,8 @@ pub struct Core {
     minimum: u32,
     not_permitted: u64,
     counters: Counters,
+    /// The last changes of state, the oldest first.
+    transitions: VecDeque<Transition>,
     /// Timers fired at the latest look, and when that was.
     fired: (u32, Instant),
 }
@@ -109,6 +112,7 @@ impl Core {
             minimum: 1,
             not_permitted: 0,
             counters: Counters::default(),
+            transitions: VecDeque::new(),
             fired: (0, now),
         };
         core.start_window(now, State::Closed);
@@ -203,8 +207,11 @@ impl Core {
             self.fired.0 = self.fired.0.saturating_add(1);
             let at = if self.fired.0 < MOST_TIMERS { due } else { now };
             match self.mode {
-                Mode::Open { .. } => self.go(at, State::HalfOpen, out),
-                _ => self.go(at, self.config.after_half_open_wait, out),
+                Mode::Open { .. } => self.go(at, State::HalfOpen, Why::WaitOver, out),
+                _ => {
+                    let to = self.config.after_half_open_wait;
+                    self.go(at, to, Why::HalfOpenWaitOver, out);
+                }
             }
         }
     }
@@ -219,7 +226,7 @@ impl Core {
         if let Mode::Open { until: Until::At(until), .. } = self.mode
             && now > until
         {
-            self.go(now, State::HalfOpen, out);
+            self.go(now, State::HalfOpen, Why::WaitOver, out);
         }
         let retry_after = match &mut self.mode {
             Mode::Closed | Mode::Disabled | Mode::MetricsOnly { .. } => return Ok(self.generation),
@@ -330,7 +337,7 @@ impl Core {
         let totals = self.window.record(now, call);
         self.judge(now, totals, out);
         if let (Mode::Closed, Some(open)) = (&self.mode, open) {
-            self.go_open(now, Some(open), out);
+            self.go_open(now, Some(open), Why::Result, out);
         }
     }
 
@@ -367,6 +374,12 @@ impl Core {
     #[must_use]
     pub const fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// The last changes of state, the oldest first.
+    #[must_use]
+    pub fn transitions(&self) -> Vec<Transition> {
+        self.transitions.iter().copied().collect()
     }
 
     /// Ordinary events are not told in the two states that do not count.

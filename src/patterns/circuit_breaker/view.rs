@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tokio::time::Instant;
+
 /// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
@@ -28,6 +30,27 @@ impl State {
             (Self::Closed, Self::HalfOpen) | (Self::MetricsOnly, Self::Open | Self::HalfOpen)
         )
     }
+
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Closed,
+        Self::Open,
+        Self::HalfOpen,
+        Self::ForcedOpen,
+        Self::Disabled,
+        Self::MetricsOnly,
+    ];
+
+    /// For programs: as meters and files call it.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+            Self::MetricsOnly => "metrics_only",
+        }
+    }
 }
 
 impl fmt::Display for State {
@@ -40,6 +63,78 @@ impl fmt::Display for State {
             Self::Disabled => "disabled",
             Self::MetricsOnly => "metrics only",
         })
+    }
+}
+
+/// One change of a circuit breaker's state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Transition {
+    /// The state left.
+    pub from: State,
+    /// The state entered.
+    pub to: State,
+    /// When it happened, or was due.
+    pub at: Instant,
+    /// Why.
+    pub reason: TransitionReason,
+}
+
+impl Transition {
+    /// So many of the last ones are remembered.
+    pub(super) const KEPT: usize = 8;
+}
+
+/// Why a circuit breaker changed its state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TransitionReason {
+    /// The failure rate reached its threshold.
+    FailureRate {
+        /// In percent.
+        rate: f32,
+    },
+    /// The rate of slow calls reached its threshold, and the failure rate did not.
+    SlowCallRate {
+        /// In percent.
+        rate: f32,
+    },
+    /// A rate of the trial calls reached its threshold.
+    TrialsFailed {
+        /// Failed trials in percent.
+        failure_rate: f32,
+        /// Slow trials in percent.
+        slow_rate: f32,
+    },
+    /// Both rates of the trial calls stayed below their thresholds.
+    TrialsPassed,
+    /// The circuit had been open for long enough.
+    WaitOver,
+    /// The circuit had been half-open for as long as it may be.
+    HalfOpenWaitOver,
+    /// Somebody asked for it.
+    Hand,
+    /// A result opened the circuit.
+    Result,
+    /// The breaker was reset by hand.
+    Reset,
+}
+
+impl fmt::Display for TransitionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FailureRate { rate } => write!(f, "{rate} % of the calls failed"),
+            Self::SlowCallRate { rate } => write!(f, "{rate} % of the calls were slow"),
+            Self::TrialsFailed { failure_rate, slow_rate } => {
+                write!(f, "{failure_rate} % of the trials failed, {slow_rate} % were slow")
+            }
+            Self::TrialsPassed => f.write_str("the trials passed"),
+            Self::WaitOver => f.write_str("the wait was over"),
+            Self::HalfOpenWaitOver => f.write_str("the trials did not decide in time"),
+            Self::Hand => f.write_str("by hand"),
+            Self::Result => f.write_str("a result asked for it"),
+            Self::Reset => f.write_str("reset by hand"),
+        }
     }
 }
 

@@ -252,7 +252,7 @@ impl TimeWindow {
         let size = self.slices.len() as u64;
         if gap >= size {
             // Empty for as long is empty already, however long the pause was.
-            if self.totals.calls > 0 {
+            if self.totals.calls != 0 {
                 self.slices.fill(Totals::default());
                 self.totals = Totals::default();
             }

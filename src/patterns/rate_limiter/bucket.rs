@@ -204,7 +204,7 @@ impl Bucket {
     /// Takes slots that may be used now, those of holes first.
     fn take_now(&mut self, clock: u128, permits: u32) {
         let mut left = u128::from(permits);
-        while left > 0
+        while left != 0
             && let Some((&start, &free)) = self.holes.first_key_value()
         {
             let part = self.usable_of_hole(clock, start, free).min(left);
@@ -215,7 +215,7 @@ impl Bucket {
             self.add_hole(start + part * self.slot, free - part as u32);
             left -= part;
         }
-        if left > 0 {
+        if left != 0 {
             self.line = self.line.max(clock) + left * self.slot;
         }
     }
@@ -279,9 +279,6 @@ impl Limiter for Bucket {
 
     fn wait_for_one(&mut self, now: Instant) -> Duration {
         let (time, clock) = self.look(now);
-        if self.usable(clock) > 0 {
-            return Duration::ZERO;
-        }
         Duration::from_nanos(self.ready(self.place(clock, 1), 1).saturating_sub(time))
     }
 

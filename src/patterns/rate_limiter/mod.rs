@@ -57,6 +57,20 @@
 //! | [`cost`](RateLimiterLayer::cost) of a layer | permissions a call | 1 | |
 //! | `drain_on` | | none | Resilience4j |
 //!
+//! # Updates
+//!
+//! [`update`](RateLimiter::update) replaces the settings while calls run and wait. Observers stay, and so does what was taken: no
+//! update makes more permissions than the old or the new settings give.
+//!
+//! | setting | what an update does |
+//! |---|---|
+//! | `limit_for_period` | see [`change_limit_for_period`](RateLimiter::change_limit_for_period). The current cycle keeps what it has; those who wait move up if there are more |
+//! | `timeout` | counts for those who come from now on |
+//! | `limit_refresh_period`, `algorithm`, `burst` | another one starts a first cycle with no more permissions than there were, and with the debt there was. Those who wait are asked again under the new settings, in the order of their coming, and never wait for longer than they would have; who cannot have its turn in time any more is refused |
+//! | `drain_on` | counts for all calls that end from now on |
+//!
+//! A [`Reservation`] keeps its moment whatever is changed. Dropped after the algorithm or the period has changed, it gives nothing back.
+//!
 //! # Events and errors
 //!
 //! [`RateLimiterEvent`](crate::telemetry::RateLimiterEvent) lists what observers are told: of a wait when
@@ -94,6 +108,7 @@ mod core;
 mod cost;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod cycles;
+mod described;
 pub mod future;
 mod handle;
 mod layer;
@@ -104,6 +119,8 @@ mod service;
 mod shared;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod state;
+#[cfg(test)]
+mod tests;
 #[cfg_attr(not(feature = "testing"), allow(unreachable_pub, dead_code))]
 pub(crate) mod window;
 

@@ -219,7 +219,7 @@ impl Semaphore {
             let (turn, left) = self.behind(tail, waiter.permits);
             let start = self.grid.start(turn);
             let never = turn > tail.0 && waiter.permits > self.limit;
-            if never || (turn > self.cycle && start > waiter.latest) {
+            if never || start > waiter.latest {
                 let wait = (!never).then(|| Duration::from_nanos(start.saturating_sub(time)));
                 self.settled.insert(waiter.id, Settled::Refused(wait));
                 self.woken.push(waiter.id);

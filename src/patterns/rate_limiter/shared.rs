@@ -190,7 +190,7 @@ impl Shared {
     #[cold]
     pub(super) fn refused(&self, now: Instant, permits: u32, wait: Option<Duration>) -> Rejected {
         self.tell(now, || RateLimiterEvent::FailedAcquire { permits });
-        Rejected::new(self.name.clone(), Reason::RateLimited).with_retry_after(wait)
+        Rejected::new_with(self.name.clone(), Reason::RateLimited, wait)
     }
 
     #[inline]

@@ -219,6 +219,7 @@ impl Attempts {
             self.shared.counts.successful_without_retry();
             return;
         }
+        self.shared.counts.ended_after(self.failed.saturating_add(1));
         self.shared.counts.successful_with_retry();
         let (attempts, last_error) = (self.failed, self.last_error);
         self.shared.tell(|| RetryEvent::Success { attempts, last_error });
@@ -242,6 +243,7 @@ impl Attempts {
             None => verdict.is_failure(),
         };
         if !retryable {
+            shared.counts.ended_after(context.attempt.get());
             shared.counts.failed_without_retry();
             shared.tell(|| RetryEvent::IgnoredError { cause });
             return Next::Done;
@@ -336,6 +338,7 @@ impl Attempts {
     }
 
     fn give_up(&mut self) -> Next {
+        self.shared.counts.ended_after(self.failed);
         if self.failed > 1 {
             self.shared.counts.failed_with_retry();
         } else {

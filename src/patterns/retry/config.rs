@@ -76,15 +76,16 @@ impl RetryConfig {
         self.max_attempts
     }
 
-    /// These settings, with the budget of `there` if that one has the same settings: what it has counted stays.
-    #[cfg(feature = "config")]
-    pub(crate) fn with_budget_of(there: &Self, mut new: Self) -> Self {
-        if let (Some(old), Some(budget)) = (&there.budget, &mut new.budget)
-            && format!("{old:?}") == format!("{budget:?}")
+    /// With the budget of `present`, if that has the same rule: settings that were read anew have a budget of their own, and a
+    /// full one.
+    #[cfg_attr(not(feature = "config"), allow(dead_code))]
+    pub(crate) fn keeping_budget(mut self, present: &Self) -> Self {
+        if let (Some(own), Some(present)) = (&self.budget, &present.budget)
+            && own.is_like(present)
         {
-            *budget = old.clone();
+            self.budget = Some(present.clone());
         }
-        new
+        self
     }
 
     /// Does anything look at the time since the call began?
@@ -236,5 +237,43 @@ impl RetryConfigBuilder {
             return Err(ConfigError::new("retry_after_spread", share, "from 0 to 1"));
         }
         Ok(self.config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_is_read_only_for_those_who_look_at_it() {
+        let timed = |builder: RetryConfigBuilder| builder.build().unwrap().is_timed();
+        let builder = RetryConfig::builder;
+        assert!(!timed(builder()));
+        assert!(!timed(builder().backoff(Backoff::full_jitter(Duration::ZERO, Duration::MAX))));
+        assert!(timed(builder().backoff(Backoff::custom(|_| None))));
+        assert!(timed(builder().max_duration(Duration::MAX)));
+    }
+
+    #[test]
+    fn a_budget_that_was_read_anew_is_the_same_if_its_rule_is() {
+        let config = |budget| RetryConfig::builder().budget(budget).build().unwrap();
+        let like = |one: &RetryBudget, other: &RetryBudget| {
+            let kept = config(one.clone()).keeping_budget(&config(other.clone()));
+            kept.budget.unwrap().is(other)
+        };
+        let share = |share| RetryBudget::new(share, 3).unwrap();
+        let deposits = |least| RetryBudget::deposits().min_per_second(least).build().unwrap();
+        let tokens = |most| RetryBudget::tokens().capacity(most).build().unwrap();
+        for (one, other, third) in [
+            (share(0.2), RetryBudget::default(), share(0.3)),
+            (deposits(1), deposits(1), deposits(2)),
+            (tokens(50), tokens(50), tokens(51)),
+        ] {
+            assert!(like(&one, &other) && !like(&one, &third), "{one:?}");
+        }
+        assert!(!like(&share(0.2), &deposits(1)));
+        let bare = RetryConfig::default();
+        assert!(bare.clone().keeping_budget(&config(share(0.2))).budget.is_none());
+        assert!(config(share(0.2)).keeping_budget(&bare).budget.is_some());
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Shared {
     pub(super) config: Live<RetryConfig>,
     /// What the start of a call asks of the settings.
     begins: AtomicU8,
+    /// At hand for as long as it is not replaced.
+    first_budget: Option<RetryBudget>,
     pub(super) random: Random,
     pub(super) counts: Counts,
     /// Updates come one after the other.
@@ -42,21 +44,41 @@ pub(crate) struct Shared {
 const TIMED: u8 = 1;
 /// There is a budget.
 const BUDGETED: u8 = 2;
+/// It is not the one that the retry was made with.
+const REPLACED: u8 = 4;
 
-fn begins(config: &RetryConfig) -> u8 {
-    TIMED * u8::from(config.is_timed()) | BUDGETED * u8::from(config.budget.is_some())
+fn begins(config: &RetryConfig, first: Option<&RetryBudget>) -> u8 {
+    let is_first = match (&config.budget, first) {
+        (Some(budget), Some(first)) => budget.is(first),
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    TIMED * u8::from(config.is_timed())
+        | BUDGETED * u8::from(config.budget.is_some())
+        | REPLACED * u8::from(!is_first)
 }
 
 impl Shared {
     /// When a call began that begins now, if that matters, and its part in the budget.
     #[inline]
     pub(super) fn begin(&self) -> (Option<Instant>, Option<Share>) {
-        let begins = self.begins.load(Ordering::Relaxed);
+        match self.begins.load(Ordering::Relaxed) {
+            0 => (None, None),
+            begins => self.begin_with(begins),
+        }
+    }
+
+    fn begin_with(&self, begins: u8) -> (Option<Instant>, Option<Share>) {
         let started = (begins & TIMED != 0).then(Instant::now);
-        let share = if begins & BUDGETED == 0 { None } else { self.share() };
+        let share = match begins & (BUDGETED | REPLACED) {
+            BUDGETED => self.first_budget.as_ref().map(RetryBudget::enter),
+            0 => None,
+            _ => self.share(),
+        };
         (started, share)
     }
 
+    #[cold]
     fn share(&self) -> Option<Share> {
         self.config.load().budget.as_ref().map(RetryBudget::enter)
     }
@@ -74,7 +96,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: impl FnOnce() -> RetryEvent) {
-        if self.observers.any() {
+        if self.observers.any_for_rare() {
             self.observers.tell_now(&self.name, EventKind::Retry(event()));
         }
     }
@@ -96,18 +118,28 @@ pub struct RetryMetrics {
     pub retries: u64,
     /// Calls, counted above too, that the budget denied a retry.
     pub budget_refused: u64,
+    /// Calls by how many attempts were made: one, two, three, four, five, more.
+    pub by_attempts: [u64; 6],
 }
 
 macro_rules! counts {
     ($($name:ident),*) => {
         #[derive(Debug, Default)]
-        pub(super) struct Counts { $($name: AtomicU64),* }
+        pub(super) struct Counts {
+            $($name: AtomicU64,)*
+            /// Calls with two attempts, three, four, five, and more; all others had one.
+            by_attempts: [AtomicU64; 5],
+        }
 
         impl Counts {
             $(#[inline] pub(super) fn $name(&self) { self.$name.fetch_add(1, Ordering::Relaxed); })*
 
             fn read(&self) -> RetryMetrics {
-                RetryMetrics { $($name: self.$name.load(Ordering::Relaxed)),* }
+                RetryMetrics {
+                    $($name: self.$name.load(Ordering::Relaxed),)*
+                    by_attempts: [0; 6],
+                }
+                .with_attempts(&self.by_attempts)
             }
         }
     };
@@ -122,6 +154,31 @@ counts!(
     budget_refused
 );
 
+impl Counts {
+    /// A call ended after so many attempts.
+    pub(super) fn ended_after(&self, attempts: u32) {
+        if let Some(further) = attempts.checked_sub(2) {
+            let place = (further as usize).min(self.by_attempts.len() - 1);
+            self.by_attempts[place].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl RetryMetrics {
+    fn with_attempts(mut self, further: &[AtomicU64; 5]) -> Self {
+        let calls = self.successful_without_retry
+            + self.successful_with_retry
+            + self.failed_without_retry
+            + self.failed_with_retry;
+        for (place, count) in self.by_attempts[1..].iter_mut().zip(further) {
+            *place = count.load(Ordering::Relaxed);
+        }
+        // A call that ends at this moment may be in one count and not yet in the other.
+        self.by_attempts[0] = calls.saturating_sub(self.by_attempts[1..].iter().sum());
+        self
+    }
+}
+
 impl Retry {
     /// A retry with these settings.
     #[must_use]
@@ -130,7 +187,8 @@ impl Retry {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                begins: AtomicU8::new(begins(&config)),
+                begins: AtomicU8::new(begins(&config, config.budget.as_ref())),
+                first_budget: config.budget.clone(),
                 config: Live::new(config),
                 random,
                 counts: Counts::default(),
@@ -160,9 +218,9 @@ impl Retry {
 
     /// Replaces the settings while calls run; see [the table](super#updates).
     pub fn update(&self, config: RetryConfig) {
-        let Shared { config: live, begins: word, updating, .. } = &*self.shared;
+        let Shared { config: live, begins: word, updating, first_budget, .. } = &*self.shared;
         let updating = updating.lock();
-        word.store(begins(&config), Ordering::Relaxed);
+        word.store(begins(&config, first_budget.as_ref()), Ordering::Relaxed);
         let old = live.set(config);
         drop(updating);
         // It may end with this, and with it a user's function: no lock is held.

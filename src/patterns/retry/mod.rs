@@ -40,6 +40,21 @@
 //! A refusal by a layer inside (circuit open, bulkhead full, …) is not retried unless
 //! `retry_refusals` is set: coming back at once would only be refused again.
 //!
+//! # Updates
+//!
+//! [`update`](Retry::update) replaces the settings while calls run. Counters and observers stay. A call looks at the settings after
+//! each failure, so all of them count at once, for calls under way too; with two exceptions.
+//!
+//! | setting | what an update does |
+//! |---|---|
+//! | `backoff` | counts from the next pause on. Another formula begins anew, by the number of the attempt; the same one goes on |
+//! | `budget` | only a budget that is no clone of the present one replaces it. Calls under way go over to it with their next failure |
+//! | `max_duration`, and the time that `retry_when`, `before_retry` and a custom backoff see | if nothing looked at the time before, it is zero for calls that had begun |
+//! | `random` | without effect |
+//! | all others | count with the next failure |
+//!
+//! A pause that has begun ends as it was to end.
+//!
 //! # Events
 //!
 //! [`RetryEvent`](crate::telemetry::RetryEvent): `Retry` before every wait, `Success` only after a retry, `Error` when attempts are used up,
@@ -66,6 +81,7 @@
 mod attempts;
 mod budget;
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;

@@ -59,6 +59,10 @@ impl TimeLimiterConfig {
         self.cancel_running_future
     }
 
+    pub(super) const fn is_whole_body(&self) -> bool {
+        matches!(self.scope, TimeLimitScope::WholeBody)
+    }
+
     /// Starts from these settings.
     pub const fn to_builder(self) -> TimeLimiterConfigBuilder {
         TimeLimiterConfigBuilder { config: self }

@@ -2,18 +2,18 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
-use super::config::{TimeLimitScope, TimeLimiterConfig};
+use super::config::TimeLimiterConfig;
 use super::limited::Limited;
 use super::run::{Detached, InPlace, Run};
 use crate::deadline::{Deadline, reachable};
 use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Reason, Rejected};
 use crate::outcome::Cause;
-use crate::settings::{SpanAnd, SpanWord};
+use crate::settings::Span;
 use crate::sync::Lock;
 use crate::telemetry::{EventKind, Observer, ObserverId, Observers, TimeLimiterEvent};
 
@@ -28,22 +28,15 @@ pub struct TimeLimiter {
 #[derive(Debug)]
 pub(in crate::patterns) struct Shared {
     pub(in crate::patterns) name: Arc<str>,
-    /// What calls read: the timeout, cut to what a timer can reach, and the two other settings.
-    limit: SpanWord,
+    /// What calls read: the timeout, cut to what a timer can reach, and the other two.
+    span: Span,
+    is_whole_body: AtomicBool,
+    must_detach: AtomicBool,
     config: Lock<TimeLimiterConfig>,
     observers: Observers,
     success: AtomicU64,
     error: AtomicU64,
     timeout: AtomicU64,
-}
-
-const WHOLE_BODY: u64 = SpanAnd::FIRST_MARK;
-const MUST_DETACH: u64 = SpanAnd::SECOND_MARK;
-
-fn word(config: &TimeLimiterConfig) -> SpanAnd {
-    SpanAnd::new(reachable(config.timeout))
-        .mark(WHOLE_BODY, config.scope == TimeLimitScope::WholeBody)
-        .mark(MUST_DETACH, !config.cancel_running_future)
 }
 
 impl Shared {
@@ -69,7 +62,9 @@ impl TimeLimiter {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                limit: SpanWord::new(word(&config)),
+                span: Span::new(reachable(config.timeout)),
+                is_whole_body: AtomicBool::new(config.is_whole_body()),
+                must_detach: AtomicBool::new(!config.cancel_running_future),
                 config: Lock::new(config),
                 observers: Observers::default(),
                 success: AtomicU64::new(0),
@@ -99,9 +94,12 @@ impl TimeLimiter {
 
     /// Replaces the settings while calls run; see [the table](super#updates).
     pub fn update(&self, config: TimeLimiterConfig) {
-        let mut current = self.shared.config.lock();
+        let Shared { config: current, span, is_whole_body, must_detach, .. } = &*self.shared;
+        let mut current = current.lock();
         *current = config;
-        self.shared.limit.set(word(&config));
+        span.set(reachable(config.timeout));
+        is_whole_body.store(config.is_whole_body(), Ordering::Relaxed);
+        must_detach.store(!config.cancel_running_future, Ordering::Relaxed);
     }
 
     // ## Calls
@@ -219,8 +217,8 @@ impl TimeLimiter {
     {
         let this = self.clone();
         async move {
-            if let Some(rejected) = this.refusal(M::DETACHES) {
-                return Err(E::from_rejected(rejected));
+            if !this.fits(M::DETACHES) {
+                return this.refused();
             }
             let deadline = this.deadline(Instant::now());
             let call = Limited::new(run.run(future, &this), deadline, !M::DETACHES);
@@ -257,7 +255,7 @@ impl TimeLimiter {
     /// When a call has to be over that begins now.
     #[inline]
     pub(crate) fn deadline(&self, now: Instant) -> Deadline {
-        Deadline::at(now.checked_add(self.shared.limit.get().span()).unwrap_or(now))
+        Deadline::at(now.checked_add(self.shared.span.get()).unwrap_or(now))
     }
 
     /// The call ended in time, body and all as far as that matters.
@@ -316,7 +314,7 @@ impl TimeLimiter {
     /// As [`record_head`](Self::record_head), of a call without an error.
     #[inline]
     pub(super) fn record_response(&self, deadline: Deadline) -> Option<TimeLimit> {
-        if self.shared.limit.get().has(WHOLE_BODY) {
+        if self.shared.is_whole_body.load(Ordering::Relaxed) {
             return Some(TimeLimit { limiter: Some(self.clone()), at: deadline.instant() });
         }
         self.tell(TimeLimiterEvent::Success);
@@ -330,11 +328,10 @@ impl TimeLimiter {
         self.rejected(Reason::AttemptTimedOut)
     }
 
-    /// Why no call is made in a form that cannot do as it is told.
+    /// Can this form of a call do as it is told?
     #[inline]
-    pub(super) fn refusal(&self, detaches: bool) -> Option<Rejected> {
-        let fits = detaches || !self.shared.limit.get().has(MUST_DETACH);
-        (!fits).then(|| self.rejected(Reason::CannotDetach))
+    pub(super) fn fits(&self, detaches: bool) -> bool {
+        detaches || !self.shared.must_detach.load(Ordering::Relaxed)
     }
 
     #[cold]

@@ -40,6 +40,16 @@
 //! | `scope` | | head | seawall |
 //! | `cancel_running_future` | | yes | Resilience4j; see there what *no* asks of you |
 //!
+//! # Updates
+//!
+//! [`update`](TimeLimiter::update) replaces the settings while calls run. Counters and observers stay.
+//!
+//! | setting | what an update does |
+//! |---|---|
+//! | `timeout` | counts for calls that begin from now on: one under way keeps its limit |
+//! | `scope` | counts for responses that come from now on |
+//! | `cancel_running_future` | counts for calls that begin from now on. A pipeline checks this only when it is built, and when a registry's settings are applied |
+//!
 //! # Events and errors
 //!
 //! [`TimeLimiterEvent`](crate::telemetry::TimeLimiterEvent) lists what observers are told. A call that is given
@@ -61,6 +71,7 @@
 //! ```
 
 mod config;
+mod described;
 pub mod future;
 mod handle;
 mod layer;

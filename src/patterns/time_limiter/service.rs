@@ -56,7 +56,7 @@ where
     #[inline]
     fn call(&mut self, request: Req) -> Self::Future {
         let (limiter, ends) = (self.limiter.clone(), self.ends.clone());
-        if limiter.refusal(M::DETACHES).is_some() {
+        if !limiter.fits(M::DETACHES) {
             return ResponseFuture::new(None, limiter, ends);
         }
         let deadline = limiter.deadline(Instant::now());

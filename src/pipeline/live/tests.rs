@@ -36,8 +36,8 @@ async fn the_next_call_goes_through_the_new_steps() {
 
 #[tokio::test]
 async fn a_call_under_way_keeps_its_steps() {
-    let source = LiveSteps::new(steps(Some(Bulkhead::with_defaults("shop"))));
-    let old = source.get().bulkhead.clone().unwrap();
+    let old = Bulkhead::with_defaults("shop");
+    let source = LiveSteps::new(steps(Some(old.clone())));
     let pipeline = Pipeline::builder("shop").build_live(source.clone());
     assert!(!pipeline.is_shared());
     let mut call = tokio_test::task::spawn(pipeline.call(pending::<Result<(), std::io::Error>>));

@@ -37,7 +37,7 @@ fn every_reason_has_its_code() {
 #[test]
 fn how_long_to_wait_is_a_pushback() {
     let wait = Some(Duration::from_micros(1_200_300));
-    let rejected = Rejected::new("it".into(), Reason::RateLimited).with_retry_after(wait);
+    let rejected = Rejected::new_with("it".into(), Reason::RateLimited, wait);
     let status = Status::from(rejected);
     assert_eq!(status.metadata().get("grpc-retry-pushback-ms").unwrap(), "1201");
     // A server that passes it on tells its own clients.

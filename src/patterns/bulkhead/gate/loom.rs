@@ -201,3 +201,23 @@ fn a_raised_limit_misses_nobody() {
         });
     }
 }
+
+#[test]
+fn another_rule_of_fairness_misses_nobody() {
+    for fair in [true, false] {
+        model(move || {
+            let gate = full(fair, usize::MAX);
+            let Err(Some((ticket, bell))) = come(&gate) else { panic!("it is full") };
+            let leaves = thread::spawn({
+                let gate = gate.clone();
+                move || gate.leave()
+            });
+            gate.set(1, !fair, usize::MAX).into_iter().for_each(Waker::wake);
+            leaves.join().unwrap();
+            assert!(bell.0.load(Ordering::Relaxed) >= 1);
+            assert!(gate.check(ticket, Waker::noop()));
+            gate.leave();
+            is_empty(&gate);
+        });
+    }
+}

@@ -1,9 +1,13 @@
 //! The gate's word against the core's lock, in every order.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use loom::thread;
+use tokio::time::Instant;
 
+use super::{Gate, Shown, Tally};
 use crate::sync::model;
 use crate::{Cause, CircuitBreaker, CircuitBreakerConfig, SlidingWindow, State};
 
@@ -41,7 +45,7 @@ fn the_word_is_that_of_the_last_transition() {
 fn whoever_knows_that_it_is_open_is_refused() {
     model(|| {
         let breaker = breaker(SlidingWindow::Count(1));
-        let opened = std::sync::Arc::new(loom::sync::atomic::AtomicBool::new(false));
+        let opened = Arc::new(loom::sync::atomic::AtomicBool::new(false));
         let other = thread::spawn({
             let (breaker, opened) = (breaker.clone(), opened.clone());
             move || {
@@ -96,5 +100,41 @@ fn no_success_is_lost_or_counted_twice() {
         drop(breaker.shared.lock());
         other.join().unwrap();
         assert_eq!(breaker.shared.lock().counters().successful, 2);
+    });
+}
+
+/// The moment lies beside the word, so it is the word's orderings that bring the right one along.
+#[test]
+fn a_refusal_names_the_wait_of_the_opening_that_counts_it() {
+    let start = Instant::now();
+    model(move || {
+        let gate = Arc::new(Gate::new(start));
+        let open = move |gate: &Gate, generation: u64| {
+            let until = start + Duration::from_secs(generation);
+            gate.show(Shown {
+                generation,
+                passes: false,
+                is_timed: false,
+                tallies: false,
+                refuses_until: Some(until),
+            });
+        };
+        open(&gate, 1);
+        let other = thread::spawn({
+            let gate = gate.clone();
+            move || {
+                let first = gate.close();
+                open(&gate, 2);
+                first
+            }
+        });
+        let wait = gate.count_refusal(start);
+        let counted = [other.join().unwrap(), gate.close()];
+        let expected = match wait.map(|wait| wait.as_secs()) {
+            None => [0, 0],
+            Some(1) => [1, 0],
+            _ => [0, 1],
+        };
+        assert_eq!(counted, expected.map(|count| Some(Tally::Refusals(count))));
     });
 }

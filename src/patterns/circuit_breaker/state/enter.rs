@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use super::{Core, Mode, Until};
 use crate::deadline::later;
 use crate::patterns::circuit_breaker::config::{OpenFor, SlidingWindow};
-use crate::patterns::circuit_breaker::view::State;
+use crate::patterns::circuit_breaker::view::{State, Transition, TransitionReason as Why};
 use crate::patterns::circuit_breaker::window::{CountWindow, Runs, Slices, TimeWindow, Window};
 use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
 
@@ -30,8 +30,8 @@ impl Core {
             return Err(from);
         }
         match to {
-            State::Open => self.go_open(now, open, out),
-            _ => self.go(now, to, out),
+            State::Open => self.go_open(now, open, Why::Hand, out),
+            _ => self.go(now, to, Why::Hand, out),
         }
         Ok(())
     }
@@ -39,33 +39,43 @@ impl Core {
     /// Closes the circuit and forgets everything but the lifetime counters.
     pub fn reset(&mut self, now: Instant, out: &mut Outbox<Event>) {
         self.tick(now, out);
-        self.go(now, State::Closed, out);
+        self.go(now, State::Closed, Why::Reset, out);
         out.push(now, Event::Reset);
     }
 
     // ## Entering states
 
-    pub(super) fn go(&mut self, now: Instant, to: State, out: &mut Outbox<Event>) {
+    pub(super) fn go(&mut self, now: Instant, to: State, why: Why, out: &mut Outbox<Event>) {
         match to {
-            State::Open => self.go_open(now, None, out),
+            State::Open => self.go_open(now, None, why, out),
             _ => {
                 let from = self.state();
                 self.enter(now, to);
-                self.tell_transition(now, from, out);
+                self.tell_transition(now, from, why, out);
             }
         }
     }
 
-    pub(super) fn go_open(&mut self, now: Instant, open: Option<OpenFor>, out: &mut Outbox<Event>) {
+    pub(super) fn go_open(
+        &mut self,
+        now: Instant,
+        open: Option<OpenFor>,
+        why: Why,
+        out: &mut Outbox<Event>,
+    ) {
         let from = self.state();
         self.enter_open(now, open);
-        self.tell_transition(now, from, out);
+        self.tell_transition(now, from, why, out);
     }
 
-    fn tell_transition(&mut self, now: Instant, from: State, out: &mut Outbox<Event>) {
+    fn tell_transition(&mut self, now: Instant, from: State, why: Why, out: &mut Outbox<Event>) {
         let to = self.state();
         if from != to {
             self.counters.transitions += 1;
+            if self.transitions.len() == Transition::KEPT {
+                self.transitions.pop_front();
+            }
+            self.transitions.push_back(Transition { from, to, at: now, reason: why });
             out.push(now, Event::StateTransition { from, to });
         }
     }

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{Core, Mode};
-use crate::patterns::circuit_breaker::view::{Metrics, State};
+use crate::patterns::circuit_breaker::view::{Metrics, State, TransitionReason as Why};
 use crate::patterns::circuit_breaker::window::{Totals, Window};
 use crate::telemetry::{CircuitBreakerEvent as Event, Outbox};
 
@@ -18,12 +18,17 @@ impl Core {
         }
         let failures = failure_rate >= self.config.failure_rate_threshold;
         let slow = slow_rate >= self.config.slow_call_rate_threshold;
+        let why = match (&self.mode, failures) {
+            (Mode::HalfOpen { .. }, _) => Why::TrialsFailed { failure_rate, slow_rate },
+            (_, true) => Why::FailureRate { rate: failure_rate },
+            (_, false) => Why::SlowCallRate { rate: slow_rate },
+        };
         match &mut self.mode {
             Mode::HalfOpen { .. } => {
                 if failures || slow {
-                    self.go(now, State::Open, out);
+                    self.go(now, State::Open, why, out);
                 } else {
-                    self.go(now, State::Closed, out);
+                    self.go(now, State::Closed, Why::TrialsPassed, out);
                 }
             }
             Mode::Closed => {
@@ -34,7 +39,7 @@ impl Core {
                     out.push(now, Event::SlowCallRateExceeded { rate: slow_rate });
                 }
                 if failures || slow {
-                    self.go(now, State::Open, out);
+                    self.go(now, State::Open, why, out);
                 }
             }
             Mode::MetricsOnly { failure_told, slow_told } => {

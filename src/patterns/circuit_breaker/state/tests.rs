@@ -1,8 +1,9 @@
+mod shortcuts;
+
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use super::*;
-use crate::patterns::circuit_breaker::gate::{Gate, Shown, Tally};
 use crate::patterns::circuit_breaker::{Metrics, SlidingWindow};
 
 const MS: Duration = Duration::from_millis(1);
@@ -282,25 +283,43 @@ proptest! {
     }
 }
 
-/// Two threads that look at moments a nanosecond apart, again and again, after a very long sleep.
-#[test]
-fn timers_catch_up_also_when_two_look_by_turns() {
+/// Opens again and again by its timers alone, each wait a millisecond long.
+fn flapping(start: Instant) -> Core {
     let config = CircuitBreakerConfig::builder()
         .initial_state(State::Open)
         .max_wait_in_half_open(MS)
         .automatic_transition_from_open_to_half_open(true)
         .build()
         .unwrap();
+    Core::new(config.into(), Slices::FromStart, start)
+}
+
+fn look(core: &mut Core, now: Instant) {
+    core.tick(now, &mut Outbox::open());
+    if let Some(wanted) = core.wanted() {
+        core.set_wait(wanted.generation, MS);
+    }
+}
+
+#[test]
+fn after_a_very_long_sleep_so_many_timers_fire_and_no_more() {
     let start = Instant::now();
-    let mut core = Core::new(config.into(), Slices::FromStart, start);
-    let mut out = Outbox::open();
+    let mut core = flapping(start);
+    let later = start + Duration::from_secs(365 * 24 * 3600);
+    (0..500).for_each(|_| look(&mut core, later));
+    assert_eq!(core.counters().transitions, u64::from(MOST_TIMERS));
+    assert_eq!(core.due(), Some(later + MS));
+}
+
+/// Two threads that look at moments a nanosecond apart, again and again, after a very long sleep.
+#[test]
+fn timers_catch_up_also_when_two_look_by_turns() {
+    let start = Instant::now();
+    let mut core = flapping(start);
     let later = start + Duration::from_secs(365 * 24 * 3600);
     for _ in 0..500 {
         for now in [later, later + Duration::from_nanos(1)] {
-            core.tick(now, &mut out);
-            if let Some(wanted) = core.wanted() {
-                core.set_wait(wanted.generation, MS);
-            }
+            look(&mut core, now);
         }
     }
     assert!(core.due().unwrap() > later, "still catching up after {:?}", core.counters());
@@ -321,99 +340,4 @@ fn an_answer_that_comes_too_late_is_dropped() {
     assert_eq!((old.opening.get(), new.opening.get()), (1, 2));
     core.set_wait(new.generation, Duration::ZERO);
     core.try_acquire(now + MS, &mut out).unwrap();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
-
-    /// The short ways to record a success may only be taken where the long one does the same.
-    #[test]
-    fn a_plain_success_is_a_success(
-        window in window(),
-        initial in prop::sample::select(&[State::Closed, State::MetricsOnly, State::Disabled][..]),
-        calls in prop::collection::vec((0..4_u32, 0..400_u64, any::<bool>()), 1..200),
-    ) {
-        let config = CircuitBreakerConfig::builder()
-            .sliding_window(window)
-            .minimum_number_of_calls(3)
-            .slow_call_duration_threshold(MS * 2)
-            .initial_state(initial)
-            .build()
-            .unwrap();
-        let mut now = Instant::now();
-        let mut long = Core::new(config.clone().into(), Slices::FromStart, now);
-        let mut short = Core::new(config.into(), Slices::FromStart, now);
-        let mut tally = 0;
-        for (elapsed, pause, succeeds) in calls {
-            now += MS * u32::try_from(pause).unwrap();
-            let elapsed = MS * elapsed;
-            // Successes by far, so that windows without a failure come about.
-            let failure = (!succeeds && pause % 8 == 0).then_some(Cause::Other);
-            let ending = Ending { failure, elapsed, open: None };
-            let generation = long.generation();
-            let out = &mut Outbox::open();
-            long.record(now, generation, ending, out);
-            let plain = failure.is_none() && elapsed <= MS * 2;
-            if plain && short.tallies_successes() {
-                tally += 1;
-            } else if !(plain && short.record_plain_success(now, generation)) {
-                short.credit_successes(std::mem::take(&mut tally));
-                short.record(now, generation, ending, out);
-            }
-            // What is tallied must also add up over several calls.
-            if pause % 4 == 0 {
-                short.credit_successes(std::mem::take(&mut tally));
-                prop_assert_eq!(long.metrics(now), short.metrics(now));
-                prop_assert_eq!(long.counters(), short.counters());
-            }
-            prop_assert_eq!(
-                (long.state(), long.generation()),
-                (short.state(), short.generation())
-            );
-        }
-    }
-
-    /// A refusal that is only counted says and leaves behind what one by the core does.
-    #[test]
-    fn a_counted_refusal_is_a_refusal(
-        (wait, automatic) in (1..50_u64, any::<bool>()),
-        pauses in prop::collection::vec(0..20_u64, 1..20),
-    ) {
-        let config = CircuitBreakerConfig::builder()
-            .automatic_transition_from_open_to_half_open(automatic)
-            .build()
-            .unwrap();
-        let mut now = Instant::now();
-        let gate = Gate::new(now);
-        let mut long = Core::new(config.clone().into(), Slices::FromStart, now);
-        let mut short = Core::new(config.into(), Slices::FromStart, now);
-        let open = Some(OpenFor::Span(MS * u32::try_from(wait).unwrap()));
-        for core in [&mut long, &mut short] {
-            core.transition(now, State::Open, open, &mut Outbox::open()).unwrap();
-        }
-        for pause in pauses {
-            now += MS * u32::try_from(pause).unwrap();
-            gate.show(Shown {
-                generation: short.generation(),
-                passes: short.lets_all_pass(),
-                is_timed: false,
-                tallies: false,
-                refuses_until: short.refuses_until(),
-            });
-            let counted = gate.count_refusal(now);
-            match gate.close() {
-                Some(Tally::Refusals(count)) => short.credit_refusals(count),
-                other => prop_assert_eq!(other, None),
-            }
-            let out = &mut Outbox::open();
-            let expected = long.try_acquire(now, out);
-            let found = match counted {
-                Some(left) => Err(Refusal { state: State::Open, retry_after: Some(left) }),
-                None => short.try_acquire(now, out),
-            };
-            prop_assert_eq!(expected, found);
-            prop_assert_eq!(long.counters(), short.counters());
-            prop_assert_eq!(long.metrics(now), short.metrics(now));
-        }
-    }
 }

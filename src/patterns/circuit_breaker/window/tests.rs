@@ -177,6 +177,17 @@ proptest! {
     }
 }
 
+/// Before that moment one look at the clock is enough.
+#[test]
+fn a_slice_ends_where_the_next_one_begins() {
+    let start = Instant::now();
+    let ms = Duration::from_millis;
+    let mut window = TimeWindow::new(3, Slices::Grid(ms(1300)), start);
+    assert_eq!(window.head_ends, start + ms(700));
+    window.totals(start + ms(1800));
+    assert_eq!(window.head_ends, start + ms(2700));
+}
+
 /// More calls than 32 bits can count: as many as there is room for, and no panic.
 #[test]
 fn a_time_window_that_is_full_to_the_brim_takes_no_more() {
@@ -199,8 +210,25 @@ fn a_time_window_that_is_full_to_the_brim_takes_no_more() {
 }
 
 #[test]
+fn nor_does_one_that_is_full_of_nothing_but_successes() {
+    let start = Instant::now();
+    let mut window = TimeWindow::new(3, Slices::FromStart, start);
+    window.slices[0].calls = u32::MAX - 1;
+    window.totals.calls = u32::MAX - 1;
+    for _ in 0..2 {
+        assert!(window.record_plain_success(start));
+        assert_eq!(window.totals(start).calls, u32::MAX);
+    }
+}
+
+#[test]
 fn rates_are_those_of_32_bit_floats() {
-    let rate = |failed, calls| Totals { calls, failed, ..Totals::default() }.failure_rate();
+    let rate = |part, calls| {
+        let totals = Totals { calls, failed: part, ..Totals::default() };
+        let slow = Totals { calls, slow: part, ..Totals::default() };
+        assert_eq!(totals.failure_rate(), slow.slow_call_rate());
+        totals.failure_rate()
+    };
     assert_eq!(rate(0, 0), 0.0);
     assert_eq!(rate(1, 3), 33.333_332);
     assert_eq!(rate(2, 3), 66.666_664);

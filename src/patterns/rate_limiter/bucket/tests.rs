@@ -1,25 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{Answer, Bucket, Claim, Limiter, Patience};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use super::{Answer, Bucket, Limiter, Patience};
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 fn bucket(limit: u32, period: u64, burst: u32, timeout: u64) -> (Bucket, Instant) {
     let start = Instant::now();
     (Bucket::new(limit, ns(period), burst, ns(timeout), start), start)
-}
-
-fn claim(answer: Answer<Claim>) -> Claim {
-    match answer {
-        Answer::Wait(claim) => claim,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 /// The wait in nanoseconds.
@@ -81,6 +68,15 @@ fn another_rate_keeps_what_is_there_and_what_is_owed() {
 }
 
 #[test]
+fn a_clock_reading_from_before_the_new_limit_waits_for_nothing_that_is_there() {
+    let (mut bucket, start) = bucket(1, 10, 2, 1000);
+    bucket.set_limit(start + ns(50), 2);
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(0));
+    assert_eq!(reserve(&mut bucket, start + ns(40), 2), Some(0));
+    assert_eq!(bucket.wait_for_one(start + ns(40)), ns(15));
+}
+
+#[test]
 fn draining_takes_whole_permissions_and_keeps_debt() {
     let (mut bucket, start) = bucket(1, 10, 3, 1000);
     assert_eq!(reserve(&mut bucket, start, 1), Some(0));
@@ -95,8 +91,8 @@ fn draining_takes_whole_permissions_and_keeps_debt() {
 #[test]
 fn the_newest_gives_back_as_if_it_had_never_been() {
     let (mut bucket, start) = bucket(1, 10, 2, 1000);
-    let first = claim(bucket.reserve(start, 4, ANY));
-    let second = claim(bucket.reserve(start, 3, ANY));
+    let first = promised(bucket.reserve(start, 4, ANY));
+    let second = promised(bucket.reserve(start, 3, ANY));
     bucket.refund(start, &second);
     assert_eq!(bucket.available(start), -2);
     bucket.refund(start, &first);
@@ -108,9 +104,9 @@ fn the_newest_gives_back_as_if_it_had_never_been() {
 fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     let (mut bucket, start) = bucket(1, 10, 1, 1000);
     assert_eq!(reserve(&mut bucket, start, 1), Some(0));
-    let at_10 = claim(bucket.reserve(start, 1, ANY));
-    let at_20 = claim(bucket.reserve(start, 1, ANY));
-    let at_30 = claim(bucket.reserve(start, 1, ANY));
+    let at_10 = promised(bucket.reserve(start, 1, ANY));
+    let at_20 = promised(bucket.reserve(start, 1, ANY));
+    let at_30 = promised(bucket.reserve(start, 1, ANY));
     bucket.refund(start, &at_10);
     assert_eq!(bucket.available(start), -2);
     assert_eq!(reserve(&mut bucket, start, 2), Some(50), "too small for two");
@@ -121,10 +117,58 @@ fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     assert_eq!(reserve(&mut bucket, start + ns(31), 1), Some(29), "the other one is gone");
 }
 
+/// Takes all, and then leaves a hole of three slots before one that stays taken.
+fn bucket_with_a_hole_of_three(burst: u32) -> (Bucket, Instant) {
+    let (mut bucket, start) = bucket(1, 10, burst, 1000);
+    assert_eq!(bucket.drain(start), burst);
+    let three = promised(bucket.reserve(start, 3, ANY));
+    promised(bucket.reserve(start, 1, ANY));
+    bucket.refund(start, &three);
+    (bucket, start)
+}
+
+fn waits<const N: usize>(bucket: &mut Bucket, now: Instant) -> [Option<u64>; N] {
+    std::array::from_fn(|_| reserve(bucket, now, 1))
+}
+
+#[test]
+fn a_large_hole_is_taken_slot_by_slot() {
+    let (mut bucket, start) = bucket_with_a_hole_of_three(1);
+    assert_eq!(waits(&mut bucket, start), [10, 20, 30, 50].map(Some));
+    let (mut bucket, start) = bucket_with_a_hole_of_three(3);
+    let now = start + ns(12);
+    assert_eq!(bucket.available(now), 1);
+    assert_eq!(bucket.reserve(now, 1, ANY), Answer::Granted);
+    assert_eq!(waits(&mut bucket, now), [8, 18, 38].map(Some));
+}
+
+#[test]
+fn of_a_large_hole_the_slots_that_began_are_gone() {
+    for (at, available, expected) in [(25, -1, [5, 25]), (30, 1, [0, 20]), (31, -1, [19, 29])] {
+        let (mut bucket, start) = bucket_with_a_hole_of_three(1);
+        let now = start + ns(at);
+        assert_eq!(bucket.available(now), available, "at {at}");
+        assert_eq!(waits(&mut bucket, now), expected.map(Some), "at {at}");
+    }
+}
+
+#[test]
+fn a_hole_at_the_end_of_the_line_is_none() {
+    let (mut bucket, start) = bucket(1, 10, 2, 1000);
+    assert_eq!(bucket.drain(start), 2);
+    let [first, second, third] = [2, 1, 1].map(|n| promised(bucket.reserve(start, n, ANY)));
+    bucket.refund(start, &first);
+    bucket.refund(start, &second);
+    assert_eq!(bucket.available(start), -1);
+    bucket.refund(start, &third);
+    assert_eq!((bucket.available(start), bucket.holes.len()), (0, 0));
+    assert_eq!(reserve(&mut bucket, start, 4), Some(40));
+}
+
 #[test]
 fn nothing_comes_back_once_its_time_has_come() {
     let (mut bucket, start) = bucket(1, 10, 1, 1000);
-    let at_10 = claim(bucket.reserve(start, 2, ANY));
+    let at_10 = promised(bucket.reserve(start, 2, ANY));
     bucket.refund(start + ns(10), &at_10);
     assert_eq!(bucket.available(start + ns(10)), 0);
 }
@@ -135,7 +179,7 @@ fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(bucket.reserve(start, 1, until(0)), Answer::Granted);
     assert_eq!(bucket.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
-    claim(bucket.reserve(start, 1, until(11)));
+    promised(bucket.reserve(start, 1, until(11)));
 }
 
 #[test]
@@ -226,17 +270,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(seeded(2000))]
 
     #[test]
     fn it_does_what_a_level_does_that_rises_and_falls(

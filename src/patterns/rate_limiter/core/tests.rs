@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 use tokio::time::Instant;
 
 use super::{Ahead, Claim, Core};
 use crate::patterns::rate_limiter::state::{Answer, Patience};
+use crate::patterns::rate_limiter::tests::{ANY, ns, seeded};
 use crate::{RateLimiterAlgorithm, RateLimiterConfig};
-
-const fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -56,7 +52,7 @@ impl Played {
         let now = self.now();
         match step {
             Step::Ask { permits, patient } => {
-                let patience = if patient { Patience::Timeout(None) } else { Patience::None };
+                let patience = if patient { ANY } else { Patience::None };
                 let held = &mut self.held;
                 return Some(self.core.ask(now, permits, patience).map(|ahead| held.push(ahead)));
             }
@@ -85,12 +81,7 @@ fn algorithm() -> impl Strategy<Value = RateLimiterAlgorithm> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(seeded(1000))]
 
     /// Whoever comes back after so long is let in, and not a nanosecond earlier. One who asks for more
     /// than can ever be there at once has to be as patient again. Where no wait is named none helps.
@@ -126,7 +117,7 @@ proptest! {
             match step {
                 Step::SetLimit { limit: now } => limit = now,
                 Step::Ask { permits, patient } => {
-                    let patience = if patient { Patience::Timeout(None) } else { Patience::None };
+                    let patience = if patient { ANY } else { Patience::None };
                     let most = match algorithm {
                         RateLimiterAlgorithm::TokenBucket { burst } => burst,
                         _ => limit,
@@ -151,6 +142,35 @@ proptest! {
                 _ => {}
             }
         }
+    }
+}
+
+/// Nobody has to be asked twice for what is plainly there.
+#[test]
+fn what_is_plainly_there_is_taken_in_one_step() {
+    let start = Instant::now();
+    for algorithm in [
+        RateLimiterAlgorithm::Cycles,
+        RateLimiterAlgorithm::Semaphore,
+        RateLimiterAlgorithm::SlidingWindow,
+        RateLimiterAlgorithm::TokenBucket { burst: 2 },
+    ] {
+        let config = RateLimiterConfig::builder()
+            .algorithm(algorithm)
+            .limit_for_period(2)
+            .limit_refresh_period(ns(10))
+            .timeout(ns(0))
+            .build()
+            .unwrap();
+        let mut core = Core::new(&config, start);
+        let taken = [2, 1].map(|permits| core.take(start, permits));
+        assert_eq!(taken, [true, false], "{algorithm:?}");
+        assert_eq!(core.limiter().cycle(start + ns(29)), 2, "{algorithm:?}");
+        assert!(core.take(start + ns(29), 2), "{algorithm:?}");
+        assert!(!core.limiter().wait_for_one(start + ns(29)).is_zero(), "{algorithm:?}");
+        core.limiter().set_timeout(ns(20));
+        let ahead = core.ask(start + ns(29), 1, ANY);
+        assert!(matches!(ahead, Answer::Wait(_)), "{algorithm:?}");
     }
 }
 

@@ -30,7 +30,7 @@ impl Holes {
     }
 
     pub(super) fn add(&mut self, cycle: u64, slots: u32) {
-        if slots > 0 {
+        if slots != 0 {
             *self.by_cycle.entry(cycle).or_default() += slots;
             self.total += i64::from(slots);
         }
@@ -60,11 +60,11 @@ impl Holes {
             *first.get_mut() -= part;
             taken.push((*first.key(), part));
             left -= part;
+            self.total -= i64::from(part);
             if *first.get() == 0 {
                 first.remove();
             }
         }
-        self.total -= i64::from(slots - left);
         taken
     }
 

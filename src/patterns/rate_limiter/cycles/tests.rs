@@ -1,28 +1,15 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{Answer, Claim, Cycles, Limiter, MOST_HOLES, Patience};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use super::{Answer, Cycles, DEEPEST, Limiter, MOST_HOLES, Patience};
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 /// A limiter, and the moment of its creation.
 fn cycles(limit: u32, period: u64, timeout: u64) -> (Cycles, Instant) {
     let start = Instant::now();
     (Cycles::new(limit, ns(period), ns(timeout), start), start)
-}
-
-fn claim(answer: Answer<Claim>) -> Claim {
-    match answer {
-        Answer::Wait(claim) => claim,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 /// In nanoseconds: what Resilience4j's `reservePermission` returns.
@@ -66,10 +53,14 @@ fn a_new_limit_counts_for_waits_at_once_and_for_refills_later() {
 
 #[test]
 fn a_lowered_limit_takes_nothing_from_the_current_cycle() {
-    let (mut cycles, start) = cycles(5, 10, 0);
-    cycles.set_limit(start, 2);
-    assert_eq!(cycles.available(start), 5);
-    assert_eq!(cycles.available(start + ns(10)), 2);
+    for cycle in 0..3 {
+        let (mut cycles, start) = cycles(5, 10, 0);
+        let begins = start + ns(cycle * 10);
+        assert_eq!(cycles.available(begins), 5);
+        cycles.set_limit(begins, 2);
+        assert_eq!(cycles.available(begins + ns(9)), 5);
+        assert_eq!(cycles.available(begins + ns(10)), 2);
+    }
 }
 
 #[test]
@@ -94,8 +85,8 @@ fn draining_looks_at_the_current_cycle_and_keeps_debt() {
 #[test]
 fn the_newest_gives_back_as_if_it_had_never_been() {
     let (mut cycles, start) = cycles(2, 10, 1000);
-    let first = claim(cycles.reserve(start, 5, ANY));
-    let second = claim(cycles.reserve(start, 4, ANY));
+    let first = promised(cycles.reserve(start, 5, ANY));
+    let second = promised(cycles.reserve(start, 4, ANY));
     cycles.refund(start, &second);
     assert_eq!(cycles.available(start), -3);
     cycles.refund(start, &first);
@@ -107,8 +98,8 @@ fn the_newest_gives_back_as_if_it_had_never_been() {
 fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     let (mut cycles, start) = cycles(1, 10, 1000);
     assert_eq!(reserve(&mut cycles, start, 1), 0);
-    let at_10 = claim(cycles.reserve(start, 1, ANY));
-    let at_20 = claim(cycles.reserve(start, 1, ANY));
+    let at_10 = promised(cycles.reserve(start, 1, ANY));
+    let at_20 = promised(cycles.reserve(start, 1, ANY));
     cycles.refund(start, &at_10);
     assert_eq!(cycles.available(start), -1);
     assert_eq!(reserve(&mut cycles, start, 1), 10);
@@ -121,10 +112,21 @@ fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
 }
 
 #[test]
+fn a_request_takes_the_rest_of_one_hole_and_a_part_of_the_next() {
+    let (mut cycles, start) = cycles(3, 10, 1000);
+    assert_eq!(cycles.drain(start), 3);
+    let [one, _, three, _] = [1, 2, 3, 1].map(|n| promised(cycles.reserve(start, n, ANY)));
+    cycles.refund(start, &one);
+    cycles.refund(start, &three);
+    let waits = [2, 2, 1].map(|permits| reserve(&mut cycles, start, permits));
+    assert_eq!(waits, [20, 20, 30]);
+}
+
+#[test]
 fn a_hole_is_gone_with_its_cycle() {
     let (mut cycles, start) = cycles(1, 10, 1000);
-    let at_20 = claim(cycles.reserve(start, 3, ANY));
-    let _at_30 = claim(cycles.reserve(start, 1, ANY));
+    let at_20 = promised(cycles.reserve(start, 3, ANY));
+    let _at_30 = promised(cycles.reserve(start, 1, ANY));
     cycles.refund(start + ns(15), &at_20);
     assert_eq!(cycles.holes.total(), 2);
     assert_eq!(cycles.drain(start + ns(15)), 1);
@@ -136,7 +138,7 @@ fn a_hole_is_gone_with_its_cycle() {
 fn holes_end_at_the_line_and_vanish_with_it() {
     let (mut cycles, start) = cycles(2, 10, 1000);
     assert_eq!(reserve(&mut cycles, start, 2), 0);
-    let claims: Vec<_> = (0..6).map(|_| claim(cycles.reserve(start, 1, ANY))).collect();
+    let claims: Vec<_> = (0..6).map(|_| promised(cycles.reserve(start, 1, ANY))).collect();
     for older in &claims[..5] {
         cycles.refund(start, older);
     }
@@ -149,7 +151,7 @@ fn holes_end_at_the_line_and_vanish_with_it() {
 #[test]
 fn nothing_comes_back_once_its_time_has_come() {
     let (mut cycles, start) = cycles(1, 10, 1000);
-    let at_10 = claim(cycles.reserve(start, 2, ANY));
+    let at_10 = promised(cycles.reserve(start, 2, ANY));
     cycles.refund(start + ns(10), &at_10);
     assert_eq!(cycles.available(start + ns(10)), 0);
 }
@@ -157,8 +159,8 @@ fn nothing_comes_back_once_its_time_has_come() {
 #[test]
 fn what_comes_back_under_another_limit_makes_less_debt_and_no_more() {
     let (mut cycles, start) = cycles(1, 10, 1000);
-    let older = claim(cycles.reserve(start, 4, ANY));
-    let newer = claim(cycles.reserve(start, 2, ANY));
+    let older = promised(cycles.reserve(start, 4, ANY));
+    let newer = promised(cycles.reserve(start, 2, ANY));
     cycles.refund(start, &older);
     assert_eq!(cycles.available(start), 1);
     cycles.set_limit(start, 4);
@@ -168,13 +170,36 @@ fn what_comes_back_under_another_limit_makes_less_debt_and_no_more() {
 }
 
 #[test]
+fn holes_and_line_both_come_back_under_another_limit() {
+    let (mut cycles, start) = cycles(1, 10, 1000);
+    assert_eq!(cycles.drain(start), 1);
+    let hole = promised(cycles.reserve(start, 2, ANY));
+    promised(cycles.reserve(start, 4, ANY));
+    cycles.refund(start, &hole);
+    let both = promised(cycles.reserve(start, 3, ANY));
+    cycles.set_limit(start, 2);
+    assert_eq!(cycles.available(start), -7);
+    cycles.refund(start, &both);
+    assert_eq!(cycles.available(start), -4);
+}
+
+#[test]
+fn there_is_a_deepest_debt() {
+    let (mut cycles, start) = cycles(u32::MAX, 1, u64::MAX);
+    cycles.permissions = DEEPEST + 1;
+    promised(cycles.reserve(start, 1, ANY));
+    assert_eq!(cycles.reserve(start, 1, ANY), Answer::Refused(None));
+    assert_eq!(cycles.permissions, DEEPEST);
+}
+
+#[test]
 fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let (mut cycles, start) = cycles(1, 10, 1000);
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(cycles.reserve(start, 1, until(0)), Answer::Granted, "no wait, no question");
     assert_eq!(cycles.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
     assert_eq!(cycles.available(start), 0);
-    claim(cycles.reserve(start, 1, until(11)));
+    promised(cycles.reserve(start, 1, until(11)));
 }
 
 #[test]
@@ -308,12 +333,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(seeded(2000))]
 
     /// The earliest free slots are taken, so waits are exact and no cycle has more than its limit.
     #[test]

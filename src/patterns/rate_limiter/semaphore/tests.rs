@@ -1,25 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::{Answer, Limiter, Patience, Semaphore, Turn};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 fn semaphore(limit: u32, period: u64, timeout: u64) -> (Semaphore, Instant) {
     let start = Instant::now();
     (Semaphore::new(limit, ns(period), ns(timeout), start), start)
-}
-
-fn queued(answer: Answer<u64>) -> u64 {
-    match answer {
-        Answer::Wait(id) => id,
-        other => panic!("{other:?} is no place in the queue"),
-    }
 }
 
 fn woken(semaphore: &mut Semaphore) -> Vec<u64> {
@@ -30,7 +17,7 @@ fn woken(semaphore: &mut Semaphore) -> Vec<u64> {
 fn the_queue_is_served_in_order_at_the_beginning_of_each_cycle() {
     let (mut semaphore, start) = semaphore(2, 10, 100);
     assert_eq!(semaphore.acquire(start, 2, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..5).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..5).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     assert_eq!(semaphore.poll(start + ns(9), ids[0]), Turn::Pending(start + ns(10)));
     assert_eq!(semaphore.poll(start + ns(9), ids[2]), Turn::Pending(start + ns(20)));
     assert!(woken(&mut semaphore).is_empty());
@@ -46,9 +33,9 @@ fn the_queue_is_served_in_order_at_the_beginning_of_each_cycle() {
 fn nobody_overtakes_the_queue() {
     let (mut semaphore, start) = semaphore(3, 10, 100);
     assert_eq!(semaphore.acquire(start, 2, ANY), Answer::Granted);
-    let large = queued(semaphore.acquire(start, 2, ANY));
+    let large = promised(semaphore.acquire(start, 2, ANY));
     assert_eq!(semaphore.acquire(start, 1, Patience::None), Answer::Refused(Some(ns(10))));
-    let small = queued(semaphore.acquire(start, 1, ANY));
+    let small = promised(semaphore.acquire(start, 1, ANY));
     // Once the large one leaves, what is left of this cycle goes to the next in the queue.
     semaphore.cancel(start, large);
     assert_eq!(woken(&mut semaphore), [small]);
@@ -59,11 +46,23 @@ fn nobody_overtakes_the_queue() {
 fn a_turn_that_would_come_too_late_is_refused_at_once() {
     let (mut semaphore, start) = semaphore(1, 10, 20);
     assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
-    queued(semaphore.acquire(start, 1, ANY));
-    queued(semaphore.acquire(start, 1, ANY));
+    promised(semaphore.acquire(start, 1, ANY));
+    promised(semaphore.acquire(start, 1, ANY));
     assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Refused(Some(ns(30))));
     assert_eq!(semaphore.acquire(start, 2, ANY), Answer::Refused(None), "no wait helps");
     assert_eq!(semaphore.wait_for_one(start), ns(30));
+}
+
+#[test]
+fn the_wait_for_one_looks_at_what_is_left_and_at_the_queue() {
+    let (mut semaphore, start) = semaphore(2, 10, 100);
+    assert_eq!(semaphore.available(start + ns(10)), 2);
+    assert_eq!(semaphore.wait_for_one(start + ns(9)), ns(0), "a reading from before the cycle");
+    semaphore.drain(start + ns(10));
+    assert_eq!(semaphore.wait_for_one(start + ns(12)), ns(8));
+    assert_eq!(semaphore.acquire(start + ns(20), 1, ANY), Answer::Granted);
+    promised(semaphore.acquire(start + ns(20), 2, ANY));
+    assert_eq!(semaphore.wait_for_one(start + ns(20)), ns(20), "there is one, but not for it");
 }
 
 #[test]
@@ -72,14 +71,14 @@ fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(semaphore.acquire(start, 1, until(0)), Answer::Granted);
     assert_eq!(semaphore.acquire(start, 1, until(10)), Answer::Refused(Some(ns(10))));
-    queued(semaphore.acquire(start, 1, until(11)));
+    promised(semaphore.acquire(start, 1, until(11)));
 }
 
 #[test]
 fn whoever_moves_to_the_head_is_woken_to_set_its_alarm() {
     let (mut semaphore, start) = semaphore(1, 10, 100);
     assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..3).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..3).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     semaphore.cancel(start, ids[1]);
     assert!(woken(&mut semaphore).is_empty(), "the head is the same");
     semaphore.cancel(start, ids[0]);
@@ -93,7 +92,7 @@ fn whoever_moves_to_the_head_is_woken_to_set_its_alarm() {
 fn an_unused_permission_is_passed_on_within_its_cycle() {
     let (mut semaphore, start) = semaphore(1, 10, 100);
     assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..3).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..3).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     assert_eq!(semaphore.available(start + ns(10)), 0);
     semaphore.cancel(start + ns(15), ids[0]);
     assert_eq!(semaphore.poll(start + ns(15), ids[1]), Turn::Granted);
@@ -108,7 +107,7 @@ fn a_lowered_limit_keeps_the_current_cycle_and_refuses_the_hopeless() {
     semaphore.set_limit(start, 2);
     assert_eq!(semaphore.available(start), 4);
     assert_eq!(semaphore.acquire(start, 4, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..2).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..2).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     semaphore.set_limit(start, 1);
     assert_eq!(woken(&mut semaphore), [ids[1]]);
     assert_eq!(semaphore.poll(start, ids[1]), Turn::Refused(Some(ns(20))));
@@ -117,10 +116,20 @@ fn a_lowered_limit_keeps_the_current_cycle_and_refuses_the_hopeless() {
 }
 
 #[test]
+fn what_the_current_cycle_still_has_may_be_more_than_the_lowered_limit() {
+    let (mut semaphore, start) = semaphore(4, 10, 100);
+    assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
+    let ids = [4, 3].map(|permits| promised(semaphore.acquire(start, permits, ANY)));
+    semaphore.set_limit(start, 2);
+    assert_eq!(semaphore.poll(start, ids[0]), Turn::Refused(None));
+    assert_eq!(semaphore.poll(start, ids[1]), Turn::Granted);
+}
+
+#[test]
 fn a_turn_that_was_put_off_gets_a_later_alarm() {
     let (mut semaphore, start) = semaphore(2, 10, 100);
     assert_eq!(semaphore.acquire(start, 2, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..2).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..2).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     semaphore.set_limit(start, 1);
     assert_eq!(semaphore.poll(start + ns(10), ids[1]), Turn::Pending(start + ns(20)));
     assert_eq!(semaphore.poll(start + ns(20), ids[1]), Turn::Granted);
@@ -130,7 +139,7 @@ fn a_turn_that_was_put_off_gets_a_later_alarm() {
 fn a_turn_that_was_put_off_and_then_came_earlier_is_not_missed() {
     let (mut semaphore, start) = semaphore(3, 10, 100);
     assert_eq!(semaphore.acquire(start, 3, ANY), Answer::Granted);
-    let ids: Vec<_> = (0..3).map(|_| queued(semaphore.acquire(start, 1, ANY))).collect();
+    let ids: Vec<_> = (0..3).map(|_| promised(semaphore.acquire(start, 1, ANY))).collect();
     semaphore.set_limit(start, 1);
     semaphore.cancel(start, ids[0]);
     assert_eq!(semaphore.poll(start + ns(10), ids[1]), Turn::Granted);
@@ -263,7 +272,7 @@ fn the_head_looks_at_the_next_cycle_even_if_its_own_alarm_is_over() {
     assert_eq!(semaphore.acquire(start, 1, ANY), Answer::Granted);
     let wait = |semaphore: &mut Semaphore, timeout| {
         semaphore.set_timeout(ns(timeout));
-        queued(semaphore.acquire(start, 1, ANY))
+        promised(semaphore.acquire(start, 1, ANY))
     };
     let first = wait(&mut semaphore, 13);
     wait(&mut semaphore, 26);
@@ -288,12 +297,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(seeded(2000))]
 
     #[test]
     fn it_serves_as_if_it_had_a_timer(

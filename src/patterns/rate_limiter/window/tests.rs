@@ -1,25 +1,12 @@
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{Answer, Claim, Limiter, Patience, Window};
-
-const ANY: Patience = Patience::Timeout(None);
-
-fn ns(nanos: u64) -> Duration {
-    Duration::from_nanos(nanos)
-}
+use super::{Answer, Limiter, Patience, Window};
+use crate::patterns::rate_limiter::tests::{ANY, ns, promised, seeded};
 
 fn window(limit: u32, period: u64, timeout: u64) -> (Window, Instant) {
     let start = Instant::now();
     (Window::new(limit, ns(period), ns(timeout), start), start)
-}
-
-fn claim(answer: Answer<Claim>) -> Claim {
-    match answer {
-        Answer::Wait(claim) => claim,
-        other => panic!("{other:?} is no wait"),
-    }
 }
 
 /// The wait in nanoseconds.
@@ -73,6 +60,55 @@ fn a_new_limit_counts_at_once() {
 }
 
 #[test]
+fn a_hole_that_nobody_has_used_is_room_in_the_spans_after_it() {
+    // Found early or late in the log.
+    for behind in [0, 2] {
+        let (mut window, start) = window(2, 10, 100);
+        for at in [0, 4] {
+            assert_eq!(reserve(&mut window, start + ns(at), 1), Some(0));
+        }
+        let at_10 = promised(window.reserve(start + ns(5), 1, ANY));
+        assert_eq!(reserve(&mut window, start + ns(5), 1), Some(9));
+        let more: Vec<_> =
+            (0..behind).map(|_| promised(window.reserve(start + ns(5), 1, ANY))).collect();
+        window.refund(start + ns(5), &at_10);
+        assert_eq!(window.available(start + ns(11)), -1 - behind);
+        more.iter().rev().for_each(|claim| window.refund(start + ns(11), claim));
+        assert_eq!(window.available(start + ns(14)), 1);
+        assert_eq!(reserve(&mut window, start + ns(14), 1), Some(0));
+        assert_eq!(reserve(&mut window, start + ns(14), 1), Some(10));
+    }
+}
+
+#[test]
+fn a_hole_for_two_is_one_for_each() {
+    let (mut window, start) = window(2, 10, 100);
+    assert_eq!(reserve(&mut window, start, 2), Some(0));
+    let two = promised(window.reserve(start, 2, ANY));
+    assert_eq!(reserve(&mut window, start, 1), Some(20));
+    window.refund(start, &two);
+    let waits = [1, 1, 1].map(|permits| reserve(&mut window, start, permits));
+    assert_eq!(waits, [10, 10, 20].map(Some));
+}
+
+#[test]
+fn what_is_used_at_one_moment_is_one_entry() {
+    let (mut window, start) = window(3, 10, 100);
+    (0..3).for_each(|_| assert_eq!(reserve(&mut window, start, 1), Some(0)));
+    assert_eq!(window.log.len(), 1);
+}
+
+#[test]
+fn a_clock_reading_from_before_a_hole_finds_it_there_as_others_do() {
+    let (mut window, start) = window(1, 10, 100);
+    assert_eq!(reserve(&mut window, start, 1), Some(0));
+    let claims = [1, 1].map(|permits| promised(window.reserve(start, permits, ANY)));
+    window.refund(start, &claims[0]);
+    assert_eq!(window.available(start + ns(10)), 1);
+    assert_eq!(window.reserve(start + ns(9), 1, Patience::None), Answer::Granted);
+}
+
+#[test]
 fn draining_fills_the_window_and_keeps_what_is_promised() {
     let (mut window, start) = window(3, 10, 100);
     assert_eq!(reserve(&mut window, start, 1), Some(0));
@@ -88,7 +124,7 @@ fn draining_fills_the_window_and_keeps_what_is_promised() {
 fn the_newest_gives_back_as_if_it_had_never_been() {
     let (mut window, start) = window(2, 10, 100);
     assert_eq!(reserve(&mut window, start, 2), Some(0));
-    let claims: Vec<_> = (0..3).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    let claims: Vec<_> = (0..3).map(|_| promised(window.reserve(start, 1, ANY))).collect();
     // The second shares its moment with the first.
     for older in &claims[1..] {
         window.refund(start, older);
@@ -103,7 +139,7 @@ fn the_newest_gives_back_as_if_it_had_never_been() {
 fn an_older_one_leaves_a_hole_that_the_next_one_takes() {
     let (mut window, start) = window(1, 10, 100);
     assert_eq!(reserve(&mut window, start, 1), Some(0));
-    let claims: Vec<_> = (0..4).map(|_| claim(window.reserve(start, 1, ANY))).collect();
+    let claims: Vec<_> = (0..4).map(|_| promised(window.reserve(start, 1, ANY))).collect();
     window.refund(start, &claims[0]);
     assert_eq!(window.available(start), -3);
     assert_eq!(reserve(&mut window, start, 1), Some(10));
@@ -140,7 +176,7 @@ fn a_wait_that_would_not_end_before_the_deadline_is_refused() {
     let until = |at| Patience::Timeout(Some(start + ns(at)));
     assert_eq!(window.reserve(start, 1, until(0)), Answer::Granted);
     assert_eq!(window.reserve(start, 1, until(10)), Answer::Refused(Some(ns(10))));
-    claim(window.reserve(start, 1, until(11)));
+    promised(window.reserve(start, 1, until(11)));
 }
 
 #[test]
@@ -289,12 +325,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2000,
-        rng_seed: RngSeed::Fixed(6),
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(seeded(2000))]
 
     #[test]
     fn no_span_sees_more_than_the_limit(

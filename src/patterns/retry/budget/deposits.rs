@@ -59,6 +59,10 @@ impl Deposits {
         }
     }
 
+    pub(super) const fn terms(&self) -> (i64, i64, i64, Duration) {
+        (self.deposit, self.withdrawal, self.reserve, self.slot)
+    }
+
     /// A call began.
     pub(super) fn deposit(&mut self, now: Instant) {
         self.book(self.deposit, now);

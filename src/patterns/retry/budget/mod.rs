@@ -10,6 +10,7 @@ mod tokens;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -69,6 +70,14 @@ enum Rule {
     Tokens(Lock<Tokens>),
 }
 
+/// What tells one rule from another.
+#[derive(PartialEq)]
+enum Terms {
+    Share(f64, u32),
+    Deposits((i64, i64, i64, Duration)),
+    Tokens(TokenBudgetBuilder),
+}
+
 const CALL: u64 = 1 << 32;
 
 impl RetryBudget {
@@ -112,6 +121,34 @@ impl RetryBudget {
         split(self.inner.in_flight.load(Ordering::Acquire))
     }
 
+    /// The rule, for programs.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.inner.rule {
+            Rule::Share { .. } => "share",
+            Rule::Deposits(_) => "deposits",
+            Rule::Tokens(_) => "tokens",
+        }
+    }
+
+    /// Has it the same rule, whatever is in it?
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        // One lock after the other, so that two who compare cannot wait for each other.
+        self.terms() == other.terms()
+    }
+
+    fn terms(&self) -> Terms {
+        match &self.inner.rule {
+            &Rule::Share { max_share, min_concurrency } => Terms::Share(max_share, min_concurrency),
+            Rule::Deposits(deposits) => Terms::Deposits(deposits.lock().terms()),
+            Rule::Tokens(tokens) => Terms::Tokens(tokens.lock().terms()),
+        }
+    }
+
+    /// Is it a clone of this one?
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
     /// Counts a call until its part is dropped.
     pub(crate) fn enter(&self) -> Share {
         self.inner.in_flight.fetch_add(CALL, Ordering::AcqRel);
@@ -146,7 +183,7 @@ pub(crate) struct Share {
 impl Share {
     /// Is it a part of this budget, or of a clone of it?
     pub(crate) fn is_of(&self, budget: &RetryBudget) -> bool {
-        Arc::ptr_eq(&self.budget.inner, &budget.inner)
+        self.budget.is(budget)
     }
 
     /// The call wants to try again because of `cause`. An earlier retry of the same call is over by now.

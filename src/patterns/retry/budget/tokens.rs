@@ -28,6 +28,10 @@ impl Tokens {
         Self { settings, available: settings.capacity as f64, refilled: None }
     }
 
+    pub(super) const fn terms(&self) -> TokenBudgetBuilder {
+        self.settings
+    }
+
     /// A retry is wanted because of `cause`: what it took, if there is enough.
     pub(super) fn take(&mut self, cause: Cause, now: Instant) -> Option<u32> {
         self.refill(now);
@@ -61,7 +65,7 @@ impl Tokens {
 /// A retry takes its cost out of the bucket, and is refused when there is not enough left. A call that succeeds by a
 /// retry puts back what its last retry took; one that succeeds at once puts in a small reward. What failed retries took
 /// is gone: a backend that stays down soon gets no retries at all.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct TokenBudgetBuilder {
     capacity: u32,

@@ -1,0 +1,398 @@
+//! Whose meters are read.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::sync::Arc;
+#[cfg(any(feature = "metrics", feature = "otel"))]
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::families::{Families, Out};
+use super::list::{Meter, VIRTUAL_THREADS};
+use super::read::Metered;
+use super::recorder::Recorder;
+use super::registry::Followed;
+use crate::pipeline::{Pipeline, Step};
+use crate::registry::Tags;
+use crate::sync::Lock;
+use crate::telemetry::snapshot::Snapshot;
+use crate::telemetry::{Observer, ObserverId};
+
+/// The meters of the instances that it watches. Clones watch together.
+///
+/// See the [module](super) for what they say. An instance is observed from the moment on at which it is watched, and no more
+/// once it is forgotten or the last clone is gone. It is not kept alive: with its last handle its meters go.
+///
+/// ```
+/// use seawall::CircuitBreaker;
+/// use seawall::telemetry::Meters;
+///
+/// let breaker = CircuitBreaker::with_defaults("inventory");
+/// let meters = Meters::new();
+/// meters.watch(&breaker);
+/// let text = meters.prometheus();
+/// assert!(text.contains(r#"resilience4j_circuitbreaker_state{name="inventory",state="closed"} 1"#));
+/// ```
+#[derive(Clone, Default)]
+pub struct Meters {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+pub(super) struct Shared {
+    list: Lock<List>,
+}
+
+#[derive(Default)]
+struct List {
+    /// By address.
+    sources: BTreeMap<usize, Arc<dyn Source>>,
+    exporters: Vec<(ExporterId, Arc<Exporter>)>,
+    /// What only grows, of members of groups that are gone.
+    kept: Families,
+    registries: Vec<Followed>,
+}
+
+impl Default for Lock<List> {
+    fn default() -> Self {
+        Self::new(List::default())
+    }
+}
+
+/// What an exporter wants to be told by an instance itself, at once.
+pub(super) type Exporter = dyn Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + Send + Sync;
+
+/// Which exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::telemetry) struct ExporterId(u64);
+
+/// The instance that an exporter is asked about.
+pub(in crate::telemetry) struct Watched<'a> {
+    pub(in crate::telemetry) step: Step,
+    pub(in crate::telemetry) name: &'a str,
+    pub(in crate::telemetry) tags: &'a Tags,
+}
+
+impl Meters {
+    /// Watches nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Watches an instance. One that is watched already stays as it is.
+    pub fn watch<H: Metered>(&self, instance: &H) {
+        self.watch_with(instance, Tags::new());
+    }
+
+    /// Watches an instance, whose meters get these tags too.
+    ///
+    /// A tag that is called like one of a meter's own (`name`, `kind`, `state`) is left out of that meter. Instances need not
+    /// have the same tags.
+    pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
+        let source = Arc::new(One {
+            instance: instance.weak(),
+            name: instance.shared_name().clone(),
+            tags: Lock::new(tags.into()),
+            recorder: H::recorder().map(Arc::new),
+            attached: Lock::new(Some(Vec::new())),
+        });
+        self.add(instance.address(), source);
+    }
+
+    pub(super) fn add(&self, address: usize, source: Arc<dyn Source>) {
+        let exporters = {
+            let mut list = self.shared.list.lock();
+            match list.sources.entry(address) {
+                Entry::Occupied(_) => return,
+                Entry::Vacant(place) => place.insert(source.clone()),
+            };
+            list.exporters.clone()
+        };
+        source.open();
+        for (id, exporter) in exporters {
+            source.offer(id, &*exporter);
+        }
+    }
+
+    /// Watches all steps of a pipeline.
+    pub fn watch_pipeline<C, N, R, K, L>(&self, pipeline: &Pipeline<C, N, R, K, L>) {
+        pipeline.circuit_breaker().iter().for_each(|step| self.watch(step));
+        pipeline.retry().iter().for_each(|step| self.watch(step));
+        pipeline.bulkhead().iter().for_each(|step| self.watch(step));
+        pipeline.rate_limiter().iter().for_each(|step| self.watch(step));
+        pipeline.time_limiter().iter().for_each(|step| self.watch(step));
+    }
+
+    /// Watches an instance no more, and says whether it did. All its meters go.
+    pub fn forget<H: Metered>(&self, instance: &H) -> bool {
+        let gone = self.shared.list.lock().sources.remove(&instance.address());
+        gone.inspect(|source| source.close()).is_some()
+    }
+
+    /// Watches an instance no more whose name goes on without it, as that of a keyed group does: what it has counted stays.
+    pub fn retire<H: Metered>(&self, instance: &H) -> bool {
+        let address = instance.address();
+        let source = self.shared.list.lock().sources.get(&address).cloned();
+        let Some(source) = source else { return false };
+        let mut last = Families::default();
+        source.read(&mut last, None);
+        let gone = {
+            // In one step, so that no reader finds it in neither place or in both.
+            let mut list = self.shared.list.lock();
+            let gone = list.sources.remove(&address);
+            if gone.is_some() {
+                list.kept.keep(&last);
+            }
+            gone
+        };
+        gone.inspect(|source| source.close()).is_some()
+    }
+
+    /// What all meters say now.
+    #[must_use]
+    pub fn collect(&self) -> Families {
+        self.follow_tags();
+        self.shared.collect(None)
+    }
+
+    /// What one meter says now.
+    #[cfg(feature = "otel")]
+    pub(in crate::telemetry) fn collect_only(&self, meter: &'static Meter) -> Families {
+        self.shared.collect(Some(meter))
+    }
+
+    /// Everything that the instances are and do now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.follow_tags();
+        let sources = self.shared.list.lock().sources.clone();
+        let mut snapshot = Snapshot::new();
+        sources.values().for_each(|source| source.describe(&mut snapshot));
+        snapshot.sorted()
+    }
+
+    /// What all meters say now, in the text format that Prometheus reads (version 0.0.4).
+    ///
+    /// Names are Micrometer's, so that boards made for Resilience4j work.
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        crate::telemetry::prometheus::text(&self.collect())
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(super) const fn with(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn follow_tags(&self) {
+        let registries = self.shared.list.lock().registries.clone();
+        for registry in registries.iter().filter_map(|followed| (followed.found)()) {
+            self.retag(&registry);
+        }
+    }
+
+    /// The instance has these tags from now on.
+    pub(super) fn tag(&self, address: usize, tags: &Tags) {
+        let (source, exporters) = {
+            let list = self.shared.list.lock();
+            (list.sources.get(&address).cloned(), list.exporters.clone())
+        };
+        let Some(source) = source.filter(|source| source.tag(tags)) else { return };
+        for (id, exporter) in exporters {
+            source.detach(id);
+            source.offer(id, &*exporter);
+        }
+    }
+
+    /// Has `exporter` asked about every instance that is watched, and will be, what it wants to be told at once.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(in crate::telemetry) fn export(
+        &self,
+        exporter: impl Fn(&Watched<'_>) -> Option<Arc<dyn Observer>> + Send + Sync + 'static,
+    ) -> ExporterId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let id = ExporterId(NEXT.fetch_add(1, Ordering::Relaxed));
+        let exporter: Arc<Exporter> = Arc::new(exporter);
+        let sources = {
+            let mut list = self.shared.list.lock();
+            list.exporters.push((id, exporter.clone()));
+            list.sources.clone()
+        };
+        sources.values().for_each(|source| source.offer(id, &*exporter));
+        id
+    }
+
+    #[cfg(any(feature = "metrics", feature = "otel"))]
+    pub(in crate::telemetry) fn end_export(&self, id: ExporterId) {
+        let (sources, _exporter) = {
+            let mut list = self.shared.list.lock();
+            let at = list.exporters.iter().position(|(other, _)| *other == id);
+            (list.sources.clone(), at.map(|at| list.exporters.remove(at)))
+        };
+        sources.values().for_each(|source| source.detach(id));
+    }
+}
+
+impl Shared {
+    pub(super) fn watches(&self, address: usize) -> bool {
+        self.list.lock().sources.contains_key(&address)
+    }
+
+    pub(super) fn follows(&self, address: usize) -> bool {
+        self.list.lock().registries.iter().any(|followed| followed.address == address)
+    }
+
+    pub(super) fn add_registry(&self, followed: Followed) {
+        self.list.lock().registries.push(followed);
+    }
+
+    /// No lock is held while instances are read: an open wait may be a user's function.
+    fn collect(&self, only: Option<&'static Meter>) -> Families {
+        let (sources, mut families) = {
+            let list = self.list.lock();
+            (list.sources.clone(), list.kept.clone())
+        };
+        let mut dead = false;
+        for source in sources.values() {
+            dead |= !source.read(&mut families, only);
+        }
+        Out { families: &mut families, only, name: None, tags: &Tags::new() }.gauge(
+            &VIRTUAL_THREADS,
+            &[],
+            0,
+        );
+        if dead {
+            self.list.lock().sources.retain(|_, source| source.is_alive());
+        }
+        families
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let list = std::mem::take(&mut *self.list.lock());
+        list.sources.values().for_each(|source| source.close());
+        list.registries.iter().for_each(Followed::end);
+    }
+}
+
+impl fmt::Debug for Meters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let watched = self.shared.list.lock().sources.len();
+        f.debug_struct("Meters").field("watched", &watched).finish()
+    }
+}
+
+/// Whatever has meters.
+pub(super) trait Source: Send + Sync {
+    fn is_alive(&self) -> bool;
+    /// Begins to listen.
+    fn open(&self);
+    /// Says `false` if the instance is gone.
+    fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool;
+    fn describe(&self, snapshot: &mut Snapshot);
+    /// Says whether it had others.
+    fn tag(&self, tags: &Tags) -> bool;
+    fn offer(&self, id: ExporterId, exporter: &Exporter);
+    fn detach(&self, id: ExporterId);
+    /// Takes off all observers, for good.
+    fn close(&self);
+}
+
+struct One<H: Metered> {
+    instance: Box<dyn Fn() -> Option<H> + Send + Sync>,
+    name: Arc<str>,
+    tags: Lock<Tags>,
+    recorder: Option<Arc<Recorder>>,
+    /// Nothing once it is closed: whoever comes late finds that out under the same lock.
+    attached: Lock<Option<Vec<(Option<ExporterId>, ObserverId)>>>,
+}
+
+impl<H: Metered> One<H> {
+    fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
+        let Some(instance) = (self.instance)() else { return };
+        let id = instance.attach(observer);
+        let late = match &mut *self.attached.lock() {
+            Some(attached) => {
+                attached.push((exporter, id));
+                false
+            }
+            None => true,
+        };
+        if late {
+            instance.detach(id);
+        }
+    }
+
+    fn tags(&self) -> Tags {
+        self.tags.lock().clone()
+    }
+
+    fn take_off(&self, ids: impl IntoIterator<Item = ObserverId>) {
+        if let Some(instance) = (self.instance)() {
+            ids.into_iter().for_each(|id| instance.detach(id));
+        }
+    }
+}
+
+impl<H: Metered> Source for One<H> {
+    fn is_alive(&self) -> bool {
+        (self.instance)().is_some()
+    }
+
+    fn open(&self) {
+        if let Some(recorder) = self.recorder.clone() {
+            self.attach(None, recorder);
+        }
+    }
+
+    fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
+        let Some(instance) = (self.instance)() else { return false };
+        let tags = self.tags();
+        let mut out = Out { families, only, name: Some(&self.name), tags: &tags };
+        instance.read(&mut out);
+        if let Some(recorder) = &self.recorder {
+            H::read_recorded(recorder, &mut out);
+        }
+        true
+    }
+
+    fn describe(&self, snapshot: &mut Snapshot) {
+        if let Some(instance) = (self.instance)() {
+            instance.describe(&self.tags(), snapshot);
+        }
+    }
+
+    fn tag(&self, tags: &Tags) -> bool {
+        let mut own = self.tags.lock();
+        let changes = *own != *tags;
+        if changes {
+            own.clone_from(tags);
+        }
+        changes
+    }
+
+    fn offer(&self, id: ExporterId, exporter: &Exporter) {
+        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags() };
+        if let Some(observer) = exporter(&watched) {
+            self.attach(Some(id), observer);
+        }
+    }
+
+    fn detach(&self, id: ExporterId) {
+        let taken: Vec<_> = match &mut *self.attached.lock() {
+            Some(attached) => attached.extract_if(.., |(of, _)| *of == Some(id)).collect(),
+            None => return,
+        };
+        self.take_off(taken.into_iter().map(|(_, id)| id));
+    }
+
+    fn close(&self) {
+        let taken = self.attached.lock().take();
+        self.take_off(taken.into_iter().flatten().map(|(_, id)| id));
+    }
+}

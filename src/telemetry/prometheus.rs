@@ -1,0 +1,142 @@
+//! Prometheus's text format, version 0.0.4, with the names that Micrometer makes.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write};
+use std::time::Duration;
+
+use super::meters::{Families, Family, Labels, MeterKind, Reading, Timing};
+
+/// The type that goes with the text over HTTP.
+#[cfg(feature = "snapshot")]
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) fn text(families: &Families) -> String {
+    let mut text = String::new();
+    for family in families.iter() {
+        // Writing to a string cannot fail.
+        let _ = write(&mut text, family);
+    }
+    text
+}
+
+fn write(out: &mut String, family: &Family) -> fmt::Result {
+    let meter = family.meter();
+    let name = meter.name.replace('.', "_");
+    // Labels that differ only in what Prometheus does not allow are one series there, and a series twice would spoil the
+    // whole scrape.
+    let mut series: BTreeMap<String, Reading> = BTreeMap::new();
+    for (labels, reading) in family.series() {
+        series.entry(written(labels)).and_modify(|sum| sum.add(reading, meter)).or_insert(*reading);
+    }
+    match meter.kind {
+        MeterKind::Counter => {
+            head(out, &format!("{name}_total"), meter.help, "counter")?;
+            for (labels, reading) in &series {
+                if let Reading::Counter(value) = reading {
+                    line(out, &format!("{name}_total"), labels, value)?;
+                }
+            }
+        }
+        MeterKind::Gauge => {
+            head(out, &name, meter.help, "gauge")?;
+            for (labels, reading) in &series {
+                if let Reading::Gauge(value) = reading {
+                    line(out, &name, labels, value)?;
+                }
+            }
+        }
+        MeterKind::Timer => {
+            let name = format!("{name}_seconds");
+            let timings = series.iter().filter_map(|(labels, reading)| match reading {
+                Reading::Timer(timing) => Some((labels, timing)),
+                _ => None,
+            });
+            head(out, &name, meter.help, "histogram")?;
+            for (labels, timing) in timings.clone() {
+                histogram(out, &name, labels, timing)?;
+            }
+            let name = format!("{name}_max");
+            head(out, &name, "The longest of the last minutes", "gauge")?;
+            for (labels, timing) in timings {
+                line(out, &name, labels, Seconds(timing.max()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn histogram(out: &mut String, name: &str, labels: &str, timing: &Timing) -> fmt::Result {
+    let bucket = format!("{name}_bucket");
+    for (end, count) in timing.cumulative() {
+        let end = end.map_or_else(|| "+Inf".to_owned(), |end| Seconds(end).to_string());
+        let comma = if labels.is_empty() { "" } else { "," };
+        line(out, &bucket, &format!("{labels}{comma}le=\"{end}\""), count)?;
+    }
+    line(out, &format!("{name}_count"), labels, timing.count())?;
+    line(out, &format!("{name}_sum"), labels, Seconds(timing.sum()))
+}
+
+fn head(out: &mut String, name: &str, help: &str, kind: &str) -> fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+fn line(out: &mut String, name: &str, labels: &str, value: impl fmt::Display) -> fmt::Result {
+    if labels.is_empty() {
+        writeln!(out, "{name} {value}")
+    } else {
+        writeln!(out, "{name}{{{labels}}} {value}")
+    }
+}
+
+/// Never in the notation with an exponent, which not every reader knows.
+struct Seconds(Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_secs_f64().fmt(f)
+    }
+}
+
+/// The labels between the braces. Of two that come out the same the first counts.
+fn written(labels: &Labels) -> String {
+    let mut keys: Vec<String> = Vec::new();
+    let mut text = String::new();
+    for (key, value) in labels.iter() {
+        let key = label_name(key);
+        if keys.contains(&key) {
+            continue;
+        }
+        let comma = if keys.is_empty() { "" } else { "," };
+        let _ = write!(text, "{comma}{key}=\"{}\"", Escaped(value));
+        keys.push(key);
+    }
+    text
+}
+
+/// As Micrometer does it: what is not allowed becomes `_`, and what must not be at the beginning gets an `m_` before it.
+/// So do the names that are Prometheus's own.
+fn label_name(key: &str) -> String {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = key.chars().map(allowed).collect();
+    let is_reserved = matches!(&*name, "le" | "quantile");
+    if is_reserved || !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return format!("m_{name}");
+    }
+    name
+}
+
+struct Escaped<'a>(&'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\\' => f.write_str("\\\\")?,
+                '"' => f.write_str("\\\"")?,
+                '\n' => f.write_str("\\n")?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}

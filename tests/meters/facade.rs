@@ -1,0 +1,143 @@
+//! The `metrics` facade.
+
+use std::collections::BTreeMap;
+
+use metrics::with_local_recorder;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use seawall::CircuitBreaker;
+use seawall::telemetry::Meters;
+use seawall::telemetry::metrics::Publisher;
+
+use crate::support::{Shop, broken};
+
+/// Counters and histograms begin anew with each look.
+fn look(snapshotter: &Snapshotter) -> BTreeMap<String, DebugValue> {
+    let all = snapshotter.snapshot().into_vec().into_iter();
+    all.map(|(key, _, _, value)| {
+        let key = key.key();
+        let labels: Vec<_> =
+            key.labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
+        (format!("{}{{{}}}", key.name(), labels.join(",")), value)
+    })
+    .collect()
+}
+
+fn gauge(values: &BTreeMap<String, DebugValue>, key: &str) -> f64 {
+    match values.get(key) {
+        Some(DebugValue::Gauge(value)) => value.0,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+fn counter(values: &BTreeMap<String, DebugValue>, key: &str) -> u64 {
+    match values.get(key) {
+        Some(DebugValue::Counter(value)) => *value,
+        other => panic!("{key}: {other:?}"),
+    }
+}
+
+const STATE: &str = "resilience4j.circuitbreaker.state{name=orders,state=";
+const REFUSED: &str =
+    "resilience4j.circuitbreaker.not.permitted.calls{name=orders,kind=not_permitted}";
+
+#[tokio::test]
+async fn durations_are_told_at_once_and_the_rest_when_published() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let shop = Shop::new();
+    let publisher = with_local_recorder(&recorder, || Publisher::new(&shop.meters));
+    shop.breaker.call(async { Ok::<_, std::io::Error>(()) }).await.unwrap();
+    shop.breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
+
+    let values = look(&snapshotter);
+    for kind in ["successful", "failed"] {
+        let key = format!("resilience4j.circuitbreaker.calls{{name=orders,kind={kind}}}");
+        let Some(DebugValue::Histogram(durations)) = values.get(&key) else { panic!("{values:?}") };
+        assert_eq!(durations.len(), 1, "{kind}");
+    }
+    assert!(!values.keys().any(|key| key.starts_with(STATE)), "not published yet");
+
+    shop.breaker.transition_to_open().unwrap();
+    shop.breaker.try_acquire().unwrap_err();
+    with_local_recorder(&recorder, || publisher.publish());
+    let values = look(&snapshotter);
+    assert_eq!(gauge(&values, &format!("{STATE}open}}")), 1.0);
+    assert_eq!(gauge(&values, &format!("{STATE}closed}}")), 0.0);
+    assert_eq!(counter(&values, REFUSED), 1);
+    assert_eq!(
+        gauge(&values, "resilience4j.bulkhead.max.allowed.concurrent.calls{name=orders}"),
+        25.0
+    );
+
+    // What was published is not published again.
+    shop.breaker.try_acquire().unwrap_err();
+    shop.breaker.try_acquire().unwrap_err();
+    with_local_recorder(&recorder, || publisher.publish());
+    assert_eq!(counter(&look(&snapshotter), REFUSED), 2);
+    with_local_recorder(&recorder, || publisher.publish());
+    assert_eq!(counter(&look(&snapshotter), REFUSED), 0);
+}
+
+#[tokio::test]
+async fn rg08_gauges_of_what_is_gone_fall_to_zero_and_another_of_its_name_counts_on() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let meters = Meters::new();
+    with_local_recorder(&recorder, || {
+        let publisher = Publisher::new(&meters);
+        let first = CircuitBreaker::with_defaults("orders");
+        meters.watch(&first);
+        first.transition_to_forced_open();
+        for _ in 0..5 {
+            first.try_acquire().unwrap_err();
+        }
+        publisher.publish();
+        let values = look(&snapshotter);
+        assert_eq!(gauge(&values, &format!("{STATE}forced_open}}")), 1.0);
+        assert_eq!(counter(&values, REFUSED), 5);
+        assert!(meters.forget(&first));
+        publisher.publish();
+        assert_eq!(gauge(&look(&snapshotter), &format!("{STATE}forced_open}}")), 0.0);
+
+        let second = CircuitBreaker::with_defaults("orders");
+        meters.watch(&second);
+        second.transition_to_forced_open();
+        second.try_acquire().unwrap_err();
+        publisher.publish();
+        let values = look(&snapshotter);
+        assert_eq!(gauge(&values, &format!("{STATE}forced_open}}")), 1.0);
+        assert_eq!(counter(&values, REFUSED), 1);
+    });
+}
+
+#[tokio::test]
+async fn a_publisher_that_is_dropped_hears_no_more() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let Shop { breaker, meters, .. } = Shop::new();
+    let publisher = with_local_recorder(&recorder, || Publisher::new(&meters));
+    drop(publisher);
+    breaker.call(async { Ok::<_, std::io::Error>(()) }).await.unwrap();
+    let told = look(&snapshotter)
+        .into_values()
+        .any(|value| matches!(value, DebugValue::Histogram(durations) if !durations.is_empty()));
+    assert!(!told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_publishes_every_so_often() {
+    let recorder: &'static _ = Box::leak(Box::new(DebuggingRecorder::new()));
+    let snapshotter = recorder.snapshotter();
+    let _local = metrics::set_default_local_recorder(recorder);
+    let Shop { breaker, meters, .. } = Shop::new();
+    let run = Publisher::new(&meters).run(std::time::Duration::from_secs(10));
+    let mut run = tokio_test::task::spawn(run);
+    assert!(run.poll().is_pending());
+    look(&snapshotter);
+    breaker.transition_to_forced_open();
+    breaker.try_acquire().unwrap_err();
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    assert!(run.is_woken());
+    assert!(run.poll().is_pending());
+    assert_eq!(counter(&look(&snapshotter), REFUSED), 1);
+}

@@ -1,0 +1,10 @@
+//! Spans per call and per attempt, lines inside them, and the trace context that goes out.
+
+mod collect;
+mod context;
+#[path = "../support/mod.rs"]
+mod faults;
+mod lines;
+mod otel;
+mod spans;
+mod support;
