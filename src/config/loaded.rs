@@ -9,7 +9,7 @@ use super::model::{
     BulkheadSettings, CircuitBreakerSettings, RateLimiterSettings, RetrySettings,
     ThreadPoolBulkheadSettings, TimeLimiterSettings,
 };
-use super::pipelines::{ClassifierPlan, Known, PipelinePlan, classifier};
+use super::pipelines::{ClassifierPlan, Index, Known, PipelinePlan, classifier};
 use super::problem::{ConfigErrors, Problem, Report};
 use super::read::{Record, model};
 use super::{ClassMap, Loader};
@@ -54,10 +54,6 @@ impl<C> Patterns<C> {
     /// The tags of all instances.
     pub fn tags(&self) -> impl Iterator<Item = (&str, &str)> {
         self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
-    }
-
-    pub(super) fn names(&self) -> Vec<Arc<str>> {
-        self.instances.iter().map(|entry| entry.name.clone()).collect()
     }
 
     fn record(&self, name: &str) -> Option<&Record> {
@@ -194,13 +190,13 @@ impl Config {
         };
         let classifiers: Vec<_> = classifiers.into_iter().map(entry).collect();
         let known = Known {
-            circuit_breakers: &circuit_breakers,
-            retries: &retries,
-            bulkheads: &bulkheads,
-            thread_pool_bulkheads: &thread_pool_bulkheads,
-            rate_limiters: &rate_limiters,
-            time_limiters: &time_limiters,
-            classifiers: &classifiers,
+            circuit_breakers: Index::new(&circuit_breakers.instances),
+            retries: Index::new(&retries.instances),
+            bulkheads: Index::new(&bulkheads.instances),
+            thread_pool_bulkheads: Index::new(&thread_pool_bulkheads.instances),
+            rate_limiters: Index::new(&rate_limiters.instances),
+            time_limiters: Index::new(&time_limiters.instances),
+            classifiers: Index::new(&classifiers),
         };
         let pipelines = pipelines.into_iter().map(|named| {
             let config = known.pipeline(&mut report, &named);

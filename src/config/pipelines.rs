@@ -1,11 +1,12 @@
 //! Named pipelines and classifiers: their references, and whether their steps fit together.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::convert::matchers;
 use super::document::Named;
-use super::loaded::{Entry, Patterns};
+use super::loaded::Entry;
 use super::model::PipelineSettings;
 use super::problem::Report;
 use super::read::{Record, Set, model};
@@ -64,13 +65,30 @@ pub(super) fn classifier(named: &Named) -> ClassifierPlan {
 
 /// What pipelines can refer to.
 pub(super) struct Known<'a> {
-    pub(super) circuit_breakers: &'a Patterns<CircuitBreakerConfig>,
-    pub(super) retries: &'a Patterns<RetryConfig>,
-    pub(super) bulkheads: &'a Patterns<BulkheadConfig>,
-    pub(super) thread_pool_bulkheads: &'a Patterns<BulkheadConfig>,
-    pub(super) rate_limiters: &'a Patterns<RateLimiterConfig>,
-    pub(super) time_limiters: &'a Patterns<TimeLimiterConfig>,
-    pub(super) classifiers: &'a [Entry<ClassifierPlan>],
+    pub(super) circuit_breakers: Index<'a, CircuitBreakerConfig>,
+    pub(super) retries: Index<'a, RetryConfig>,
+    pub(super) bulkheads: Index<'a, BulkheadConfig>,
+    pub(super) thread_pool_bulkheads: Index<'a, BulkheadConfig>,
+    pub(super) rate_limiters: Index<'a, RateLimiterConfig>,
+    pub(super) time_limiters: Index<'a, TimeLimiterConfig>,
+    pub(super) classifiers: Index<'a, ClassifierPlan>,
+}
+
+/// Named things, found by their names: a file may have many, and as many pipelines that name them.
+pub(super) struct Index<'a, C> {
+    entries: &'a [Entry<C>],
+    places: HashMap<&'a str, usize>,
+}
+
+impl<'a, C> Index<'a, C> {
+    pub(super) fn new(entries: &'a [Entry<C>]) -> Self {
+        let places = entries.iter().enumerate().map(|(place, entry)| (&*entry.name, place));
+        Self { entries, places: places.collect() }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Entry<C>> {
+        Some(&self.entries[*self.places.get(name)?])
+    }
 }
 
 const STEPS: [&str; 6] = [
@@ -87,29 +105,19 @@ impl Known<'_> {
         let record = &named.record;
         let set: PipelineSettings = model(record);
         let implicit = STEPS.iter().all(|step| record.get(step).is_none());
-        let own = || implicit.then(|| named.name.clone());
-        let mut find = |key: &str, said: &Option<String>, names: &[Arc<str>]| match said {
-            Some(said) => reference(report, record.get(key)?, said, names),
-            None => own().filter(|own| names.contains(own)),
-        };
-        let retry = find("retry", &set.retry, &self.retries.names());
+        let own = implicit.then_some(&*named.name);
+        let mut to = Steps { report: &mut *report, record, own };
+        let retry = to.find("retry", set.retry, &self.retries);
         let circuit_breaker =
-            find("circuit_breaker", &set.circuit_breaker, &self.circuit_breakers.names());
-        let rate_limiter = find("rate_limiter", &set.rate_limiter, &self.rate_limiters.names());
-        let time_limiter = find("time_limiter", &set.time_limiter, &self.time_limiters.names());
-        let bulkhead = find("bulkhead", &set.bulkhead, &self.bulkheads.names());
-        let mut pools = find(
-            "thread_pool_bulkhead",
-            &set.thread_pool_bulkhead,
-            &self.thread_pool_bulkheads.names(),
-        );
-        let classifiers: Vec<_> = self.classifiers.iter().map(|entry| entry.name.clone()).collect();
+            to.find("circuit_breaker", set.circuit_breaker, &self.circuit_breakers);
+        let rate_limiter = to.find("rate_limiter", set.rate_limiter, &self.rate_limiters);
+        let time_limiter = to.find("time_limiter", set.time_limiter, &self.time_limiters);
+        let bulkhead = to.find("bulkhead", set.bulkhead, &self.bulkheads);
+        let (key, pools) = ("thread_pool_bulkhead", &self.thread_pool_bulkheads);
+        let mut pools = to.find(key, set.thread_pool_bulkhead, pools);
         let classifier = set.classifier.as_ref().and_then(|said| {
-            let name = reference(report, record.get("classifier")?, said, &classifiers)?;
-            self.classifiers
-                .iter()
-                .find(|entry| entry.name == name)
-                .map(|entry| entry.config.clone())
+            let found = reference(report, record.get("classifier")?, said, &self.classifiers)?;
+            Some(found.config.clone())
         });
         let protocol = match set.protocol.as_deref() {
             Some("http") => Some(Protocol::Http),
@@ -163,8 +171,8 @@ impl Known<'_> {
                 "names no step, and there is no instance of its name",
             );
         }
-        let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.get(name));
-        let Some(limiter) = limiter else { return };
+        let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.find(name));
+        let Some(limiter) = limiter.map(|entry| &entry.config) else { return };
         let at = |step: &str| {
             let set = record.get(step);
             let path = set.map_or(&*named.path, |set| &*set.path).to_owned();
@@ -187,9 +195,9 @@ impl Known<'_> {
         let bulkhead = plan
             .bulkhead
             .as_ref()
-            .and_then(|name| self.bulkheads.get(name))
-            .or_else(|| self.thread_pool_bulkheads.get(pools?));
-        let wait = bulkhead.map(BulkheadConfig::max_wait);
+            .and_then(|name| self.bulkheads.find(name))
+            .or_else(|| self.thread_pool_bulkheads.find(pools?));
+        let wait = bulkhead.map(|entry| entry.config.max_wait());
         if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
             let (origin, path) = at("bulkhead");
             let message = format!(
@@ -200,11 +208,34 @@ impl Known<'_> {
     }
 }
 
-fn reference(report: &mut Report, set: &Set, said: &str, names: &[Arc<str>]) -> Option<Arc<str>> {
-    if let Some(name) = names.iter().find(|name| &***name == said) {
-        return Some(name.clone());
+/// Finds the steps of one pipeline.
+struct Steps<'r> {
+    report: &'r mut Report,
+    record: &'r Record,
+    /// Where no step is named: the name whose instances are the steps.
+    own: Option<&'r str>,
+}
+
+impl Steps<'_> {
+    fn find<C>(&mut self, key: &str, said: Option<String>, all: &Index<'_, C>) -> Option<Arc<str>> {
+        let found = match said {
+            Some(said) => reference(self.report, self.record.get(key)?, &said, all)?,
+            None => all.find(self.own?)?,
+        };
+        Some(found.name.clone())
     }
-    let known = || names.iter().map(|name| &**name);
+}
+
+fn reference<'a, C>(
+    report: &mut Report,
+    set: &Set,
+    said: &str,
+    all: &Index<'a, C>,
+) -> Option<&'a Entry<C>> {
+    if let Some(found) = all.find(said) {
+        return Some(found);
+    }
+    let known = || all.entries.iter().map(|entry| &*entry.name);
     let what = format!("there is no `{}`", super::problem::shown(said));
     let hint = if report.is_full() { None } else { nearest(said, known().take(500)) };
     report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
