@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use seawall::CircuitBreaker;
 use seawall::telemetry::Meters;
+use seawall::telemetry::meters::Family;
 
 use crate::strict;
 
@@ -65,6 +66,13 @@ fn a_tag_called_like_a_meters_own_does_not_hide_it() {
     let samples = strict::parse(&meters.prometheus());
     let values = |label| samples.iter().filter_map(move |sample| sample.labels.get(label));
     assert!(values("name").all(|value| value == "orders"));
+    for (labels, _) in meters.collect().iter().flat_map(Family::series) {
+        let mut keys: Vec<_> = labels.iter().map(|(key, _)| key).collect();
+        let all = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), all, "{labels:?}");
+    }
     let of_state = |sample: &&strict::Sample| sample.name.ends_with("circuitbreaker_state");
     assert_eq!(samples.iter().filter(of_state).count(), 6);
     assert!(samples.iter().filter(of_state).all(|sample| sample.labels["state"] != "evil"));

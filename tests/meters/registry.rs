@@ -111,6 +111,8 @@ fn the_registry_keeps_no_meters_and_the_meters_no_registry() {
     drop(Meters::of(&registry));
     let shown = format!("{:?}", registry.circuit_breakers());
     assert!(shown.contains("subscribers: 0"), "{shown}");
+    let shown = format!("{registry:?}");
+    assert!(shown.contains("Newcomers(0)"), "{shown}");
 }
 
 #[test]
