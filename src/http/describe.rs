@@ -83,19 +83,20 @@ impl<'a> Target<'a> {
         template: Option<&str>,
         shows_query: bool,
     ) -> RequestInfo {
-        let mut info = RequestInfo::default();
-        info.http_method = Some(method.to_owned());
-        info.url_template = template.map(str::to_owned);
-        info.url = self.text(shows_query);
-        self.server(&mut info);
-        info
+        RequestInfo {
+            http_method: Some(method.to_owned()),
+            url_template: template.map(str::to_owned),
+            url: self.text(shows_query),
+            ..self.server()
+        }
     }
 
-    fn server(&self, info: &mut RequestInfo) {
+    fn server(&self) -> RequestInfo {
         // Without the brackets of an IPv6 address.
         let host = self.host.map(|host| host.trim_matches(['[', ']']));
-        info.server_address = host.filter(|host| !host.is_empty()).map(str::to_owned);
-        info.server_port = self.port_or_default().filter(|_| info.server_address.is_some());
+        let server_address = host.filter(|host| !host.is_empty()).map(str::to_owned);
+        let server_port = self.port_or_default().filter(|_| server_address.is_some());
+        RequestInfo { server_address, server_port, ..RequestInfo::default() }
     }
 }
 
@@ -118,12 +119,11 @@ fn host_header(headers: &HeaderMap) -> Option<http::uri::Authority> {
 /// Of a gRPC call: `/package.Service/Method`.
 #[cfg(feature = "tonic")]
 pub(crate) fn grpc<B>(request: &Request<B>) -> RequestInfo {
-    let mut info = RequestInfo::default();
-    info.rpc_system = Some("grpc");
-    info.rpc_method = Some(request.uri().path().trim_start_matches('/').to_owned());
-    let target = Target::of(request.uri());
-    target.server(&mut info);
-    info
+    RequestInfo {
+        rpc_system: Some("grpc"),
+        rpc_method: Some(request.uri().path().trim_start_matches('/').to_owned()),
+        ..Target::of(request.uri()).server()
+    }
 }
 
 #[cfg(test)]

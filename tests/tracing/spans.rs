@@ -257,7 +257,7 @@ async fn a_call_that_is_dropped_is_cancelled() {
 #[tokio::test(start_paused = true)]
 async fn spans_are_entered_during_polls_only() {
     let told = Collector::new();
-    let current = || tracing::Span::current().metadata().map(|it| it.name());
+    let current = || tracing::Span::current().metadata().map(tracing::Metadata::name);
     let pipeline = plain().build().unwrap();
     let work = move || async move {
         assert_eq!(current(), Some("attempt"));
