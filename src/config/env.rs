@@ -57,7 +57,11 @@ pub(super) fn overrides(
             }),
             [] if foreign && !places.is_likely(&words) => {}
             [] => {
-                report.error(origin, "", "matches no setting of any instance or config in the file");
+                report.error(
+                    origin,
+                    "",
+                    "matches no setting of any instance or config in the file",
+                );
             }
             keys => {
                 let keys = keys.join(", ");
