@@ -165,7 +165,7 @@ impl Dice {
                 2 => RateLimiterAlgorithm::TokenBucket { burst: self.number(1, 100) },
                 _ => RateLimiterAlgorithm::SlidingWindow,
             });
-        if self.one_in(5) { config.drain_on(|verdict| verdict.is_failure()) } else { config }
+        if self.one_in(5) { config.drain_on(seawall::Verdict::is_failure) } else { config }
             .build()
             .unwrap()
     }
