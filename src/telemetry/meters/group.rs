@@ -227,3 +227,38 @@ impl<T> fmt::Debug for Kept<T> {
         f.debug_struct("Kept").field("is_wanted", &self.is_wanted).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::super::families::{Families, Out, Reading};
+    use super::super::list::RETRY_RETRIES;
+    use super::Kept;
+
+    fn count(value: &u64, out: &mut Out<'_>) {
+        out.counter(&RETRY_RETRIES, &[], *value);
+    }
+
+    #[test]
+    fn whoever_reads_while_something_leaves_finds_it_once() {
+        let kept = Kept::<u64>::new();
+        kept.want();
+        let map = RefCell::new(vec![1, 20, 300]);
+        let sum = || {
+            let mut families = Families::default();
+            kept.read("hosts", &mut families, || map.borrow().clone(), count);
+            let (_, reading) = families.iter().next().unwrap().series().next().unwrap();
+            *reading
+        };
+        assert_eq!(sum(), Reading::Counter(321));
+        let evict = || map.borrow_mut().remove(1);
+        // As an observer might, that hears of it when the one that leaves is looked at.
+        let look = |value: &u64, out: &mut Out<'_>| {
+            assert_eq!(sum(), Reading::Counter(321));
+            count(value, out);
+        };
+        assert_eq!(kept.evict("hosts", evict, |gone| vec![*gone], look), 20);
+        assert_eq!(sum(), Reading::Counter(321));
+    }
+}
