@@ -52,7 +52,7 @@ impl<'a> Target<'a> {
     }
 
     fn port_or_default(&self) -> Option<u16> {
-        self.port.or(match self.scheme? {
+        self.port.or_else(|| match self.scheme? {
             "http" => Some(80),
             "https" => Some(443),
             _ => None,
