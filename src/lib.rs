@@ -63,10 +63,7 @@
 //! | `testing` | for your tests: a server that misbehaves, a clock that steps, a contract kit for tower layers |
 //! | `full` | all but `testing` and `hickory-dns` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![cfg_attr(
-    not(feature = "full"),
-    allow(rustdoc::broken_intra_doc_links)
-)]
+#![cfg_attr(not(feature = "full"), allow(rustdoc::broken_intra_doc_links))]
 
 // The condition is reqwest's own, under which it is another client with another API.
 #[cfg(all(

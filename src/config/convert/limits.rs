@@ -58,11 +58,6 @@ pub(in crate::config) fn thread_pool_bulkhead(
             to.refuse(core_set, format!("from 0 to {most}, the maxThreadPoolSize"));
             return None;
         }
-        let most = builder.clone().build().map_or(u32::MAX, |config| config.max_concurrent_calls());
-        if let Some(set) = record.get("core_thread_pool_size").filter(|_| core > most) {
-            to.refuse(set, format!("at most {most}, the maxThreadPoolSize"));
-            return None;
-        }
         builder = builder.core_pool_size(core);
     }
     to.built(named, builder.build())

@@ -64,7 +64,9 @@ fn whoever_waits_is_moved_to_the_next_core_in_order() {
             assert!(room.take(now, 1));
             let ids: Vec<_> = (0..3).map(|_| wait(&mut room, now)).collect();
             // Everybody gets a waker in.
-            ids.iter().for_each(|&id| drop(turn(&mut room, now, id)));
+            for &id in &ids {
+                let _ = turn(&mut room, now, id);
+            }
             let woken = room.update(now, &config(to, 1, ms(10), ms(60_000)));
             assert_eq!(woken.len(), 3, "{from:?} => {to:?}");
             assert_eq!(waits(&mut room, now, &ids), [ms(10), ms(20), ms(30)], "{from:?} => {to:?}");
