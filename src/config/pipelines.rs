@@ -1,12 +1,14 @@
 //! Named pipelines and classifiers: their references, and whether their steps fit together.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::convert::matchers;
 use super::document::Named;
-use super::loaded::{Entry, Patterns};
+use super::loaded::Patterns;
 use super::model::PipelineSettings;
+use super::model::kind::Setting;
 use super::problem::Report;
 use super::read::{Record, Set, model};
 use super::tree::path::nearest;
@@ -70,7 +72,7 @@ pub(super) struct Known<'a> {
     pub(super) thread_pool_bulkheads: &'a Patterns<BulkheadConfig>,
     pub(super) rate_limiters: &'a Patterns<RateLimiterConfig>,
     pub(super) time_limiters: &'a Patterns<TimeLimiterConfig>,
-    pub(super) classifiers: &'a [Entry<ClassifierPlan>],
+    pub(super) classifiers: HashMap<&'a str, &'a ClassifierPlan>,
 }
 
 const STEPS: [&str; 6] = [
@@ -87,30 +89,15 @@ impl Known<'_> {
         let record = &named.record;
         let set: PipelineSettings = model(record);
         let implicit = STEPS.iter().all(|step| record.get(step).is_none());
-        let own = || implicit.then(|| named.name.clone());
-        let mut find = |key: &str, said: &Option<String>, names: &[Arc<str>]| match said {
-            Some(said) => reference(report, record.get(key)?, said, names),
-            None => own().filter(|own| names.contains(own)),
-        };
-        let retry = find("retry", &set.retry, &self.retries.names());
-        let circuit_breaker =
-            find("circuit_breaker", &set.circuit_breaker, &self.circuit_breakers.names());
-        let rate_limiter = find("rate_limiter", &set.rate_limiter, &self.rate_limiters.names());
-        let time_limiter = find("time_limiter", &set.time_limiter, &self.time_limiters.names());
-        let bulkhead = find("bulkhead", &set.bulkhead, &self.bulkheads.names());
-        let mut pools = find(
-            "thread_pool_bulkhead",
-            &set.thread_pool_bulkhead,
-            &self.thread_pool_bulkheads.names(),
-        );
-        let classifiers: Vec<_> = self.classifiers.iter().map(|entry| entry.name.clone()).collect();
-        let classifier = set.classifier.as_ref().and_then(|said| {
-            let name = reference(report, record.get("classifier")?, said, &classifiers)?;
-            self.classifiers
-                .iter()
-                .find(|entry| entry.name == name)
-                .map(|entry| entry.config.clone())
-        });
+        let own = implicit.then_some(&named.name);
+        let retry = step(report, record, "retry", own, self.retries);
+        let circuit_breaker = step(report, record, "circuit_breaker", own, self.circuit_breakers);
+        let rate_limiter = step(report, record, "rate_limiter", own, self.rate_limiters);
+        let time_limiter = step(report, record, "time_limiter", own, self.time_limiters);
+        let bulkhead = step(report, record, "bulkhead", own, self.bulkheads);
+        let mut pools =
+            step(report, record, "thread_pool_bulkhead", own, self.thread_pool_bulkheads);
+        let classifier = self.classifier(report, record);
         let protocol = match set.protocol.as_deref() {
             Some("http") => Some(Protocol::Http),
             Some("grpc") => Some(Protocol::Grpc),
@@ -144,6 +131,18 @@ impl Known<'_> {
         };
         self.fits(report, named, record, &plan);
         plan
+    }
+
+    fn classifier(&self, report: &mut Report, record: &Record) -> Option<ClassifierPlan> {
+        let set = record.get("classifier")?;
+        let Setting::Text(said) = &set.setting else { return None };
+        if let Some(found) = self.classifiers.get(said.as_str()) {
+            return Some((*found).clone());
+        }
+        let mut known: Vec<_> = self.classifiers.keys().copied().take(100).collect();
+        known.sort_unstable();
+        unknown(report, set, said, known.into_iter());
+        None
     }
 
     /// Steps whose times contradict each other; the same that a pipeline's builder refuses.
@@ -200,13 +199,34 @@ impl Known<'_> {
     }
 }
 
-fn reference(report: &mut Report, set: &Set, said: &str, names: &[Arc<str>]) -> Option<Arc<str>> {
-    if let Some(name) = names.iter().find(|name| &***name == said) {
-        return Some(name.clone());
+/// The instance that a step names; where none is named, the one of the pipeline's own name.
+fn step<C>(
+    report: &mut Report,
+    record: &Record,
+    key: &str,
+    own: Option<&Arc<str>>,
+    patterns: &Patterns<C>,
+) -> Option<Arc<str>> {
+    let Some(set) = record.get(key) else {
+        return own.filter(|own| patterns.get(own).is_some()).cloned();
+    };
+    let Setting::Text(said) = &set.setting else { return None };
+    match patterns.entry(said) {
+        Some(entry) => Some(entry.name.clone()),
+        None => {
+            unknown(report, set, said, patterns.names());
+            None
+        }
     }
-    let known = || names.iter().map(|name| &**name);
+}
+
+fn unknown<'a>(
+    report: &mut Report,
+    set: &Set,
+    said: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) {
     let what = format!("there is no `{}`", super::problem::shown(said));
-    let hint = if report.is_full() { None } else { nearest(said, known().take(500)) };
-    report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
-    None
+    let hint = if report.is_full() { None } else { nearest(said, known.clone().take(100)) };
+    report.unknown(&set.origin, &set.path, &what, hint, known.take(20), false);
 }
