@@ -141,7 +141,11 @@ impl Document {
             Sections::of(root, reader.report);
         let known = MODULES.iter().map(|module| module.table.name);
         for child in &unknown {
-            reader.unknown(child, known.clone().chain(["classifiers", "pipelines"]));
+            let own: &[&str] = match child.branch.path.starts_with("seawall") {
+                true => &["classifiers", "pipelines"],
+                false => &[],
+            };
+            reader.unknown(child, known.clone().chain(own.iter().copied()));
         }
         for (id, branch) in &fixed {
             fixed::read(reader, id, branch);

@@ -10,7 +10,7 @@ use super::model::{
     BulkheadSettings, CircuitBreakerSettings, RateLimiterSettings, RetrySettings,
     ThreadPoolBulkheadSettings, TimeLimiterSettings,
 };
-use super::pipelines::{ClassifierPlan, Known, PipelinePlan, classifier};
+use super::pipelines::{ClassifierPlan, Index, Known, PipelinePlan, classifier};
 use super::problem::{ConfigErrors, Problem, Report};
 use super::read::{Record, model};
 use super::{ClassMap, Loader};
@@ -61,10 +61,6 @@ impl<C> Patterns<C> {
 
     pub(super) fn entry(&self, name: &str) -> Option<&Entry<C>> {
         self.places.get(name).map(|place| &self.instances[*place])
-    }
-
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.instances.iter().map(|entry| &*entry.name)
     }
 
     fn record(&self, name: &str) -> Option<&Record> {
@@ -201,13 +197,13 @@ impl Config {
         };
         let classifiers: Vec<_> = classifiers.into_iter().map(entry).collect();
         let known = Known {
-            circuit_breakers: &circuit_breakers,
-            retries: &retries,
-            bulkheads: &bulkheads,
-            thread_pool_bulkheads: &thread_pool_bulkheads,
-            rate_limiters: &rate_limiters,
-            time_limiters: &time_limiters,
-            classifiers: classifiers.iter().map(|entry| (&*entry.name, &entry.config)).collect(),
+            circuit_breakers: Index::new(&circuit_breakers.instances),
+            retries: Index::new(&retries.instances),
+            bulkheads: Index::new(&bulkheads.instances),
+            thread_pool_bulkheads: Index::new(&thread_pool_bulkheads.instances),
+            rate_limiters: Index::new(&rate_limiters.instances),
+            time_limiters: Index::new(&time_limiters.instances),
+            classifiers: Index::new(&classifiers),
         };
         let pipelines = pipelines.into_iter().map(|named| {
             let config = known.pipeline(&mut report, &named);

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::convert::matchers;
 use super::document::Named;
-use super::loaded::Patterns;
+use super::loaded::Entry;
 use super::model::PipelineSettings;
-use super::model::kind::Setting;
 use super::problem::Report;
 use super::read::{Record, Set, model};
 use super::tree::path::nearest;
@@ -66,13 +65,30 @@ pub(super) fn classifier(named: &Named) -> ClassifierPlan {
 
 /// What pipelines can refer to.
 pub(super) struct Known<'a> {
-    pub(super) circuit_breakers: &'a Patterns<CircuitBreakerConfig>,
-    pub(super) retries: &'a Patterns<RetryConfig>,
-    pub(super) bulkheads: &'a Patterns<BulkheadConfig>,
-    pub(super) thread_pool_bulkheads: &'a Patterns<BulkheadConfig>,
-    pub(super) rate_limiters: &'a Patterns<RateLimiterConfig>,
-    pub(super) time_limiters: &'a Patterns<TimeLimiterConfig>,
-    pub(super) classifiers: HashMap<&'a str, &'a ClassifierPlan>,
+    pub(super) circuit_breakers: Index<'a, CircuitBreakerConfig>,
+    pub(super) retries: Index<'a, RetryConfig>,
+    pub(super) bulkheads: Index<'a, BulkheadConfig>,
+    pub(super) thread_pool_bulkheads: Index<'a, BulkheadConfig>,
+    pub(super) rate_limiters: Index<'a, RateLimiterConfig>,
+    pub(super) time_limiters: Index<'a, TimeLimiterConfig>,
+    pub(super) classifiers: Index<'a, ClassifierPlan>,
+}
+
+/// Named things, found by their names: a file may have many, and as many pipelines that name them.
+pub(super) struct Index<'a, C> {
+    entries: &'a [Entry<C>],
+    places: HashMap<&'a str, usize>,
+}
+
+impl<'a, C> Index<'a, C> {
+    pub(super) fn new(entries: &'a [Entry<C>]) -> Self {
+        let places = entries.iter().enumerate().map(|(place, entry)| (&*entry.name, place));
+        Self { entries, places: places.collect() }
+    }
+
+    fn find(&self, name: &str) -> Option<&'a Entry<C>> {
+        Some(&self.entries[*self.places.get(name)?])
+    }
 }
 
 const STEPS: [&str; 6] = [
@@ -89,15 +105,20 @@ impl Known<'_> {
         let record = &named.record;
         let set: PipelineSettings = model(record);
         let implicit = STEPS.iter().all(|step| record.get(step).is_none());
-        let own = implicit.then_some(&named.name);
-        let retry = step(report, record, "retry", own, self.retries);
-        let circuit_breaker = step(report, record, "circuit_breaker", own, self.circuit_breakers);
-        let rate_limiter = step(report, record, "rate_limiter", own, self.rate_limiters);
-        let time_limiter = step(report, record, "time_limiter", own, self.time_limiters);
-        let bulkhead = step(report, record, "bulkhead", own, self.bulkheads);
-        let mut pools =
-            step(report, record, "thread_pool_bulkhead", own, self.thread_pool_bulkheads);
-        let classifier = self.classifier(report, record);
+        let own = implicit.then_some(&*named.name);
+        let mut to = Steps { report: &mut *report, record, own };
+        let retry = to.find("retry", set.retry, &self.retries);
+        let circuit_breaker =
+            to.find("circuit_breaker", set.circuit_breaker, &self.circuit_breakers);
+        let rate_limiter = to.find("rate_limiter", set.rate_limiter, &self.rate_limiters);
+        let time_limiter = to.find("time_limiter", set.time_limiter, &self.time_limiters);
+        let bulkhead = to.find("bulkhead", set.bulkhead, &self.bulkheads);
+        let (key, pools) = ("thread_pool_bulkhead", &self.thread_pool_bulkheads);
+        let mut pools = to.find(key, set.thread_pool_bulkhead, pools);
+        let classifier = set.classifier.as_ref().and_then(|said| {
+            let found = reference(report, record.get("classifier")?, said, &self.classifiers)?;
+            Some(found.config.clone())
+        });
         let protocol = match set.protocol.as_deref() {
             Some("http") => Some(Protocol::Http),
             Some("grpc") => Some(Protocol::Grpc),
@@ -133,18 +154,6 @@ impl Known<'_> {
         plan
     }
 
-    fn classifier(&self, report: &mut Report, record: &Record) -> Option<ClassifierPlan> {
-        let set = record.get("classifier")?;
-        let Setting::Text(said) = &set.setting else { return None };
-        if let Some(found) = self.classifiers.get(said.as_str()) {
-            return Some((*found).clone());
-        }
-        let mut known: Vec<_> = self.classifiers.keys().copied().take(100).collect();
-        known.sort_unstable();
-        unknown(report, set, said, known.into_iter());
-        None
-    }
-
     /// Steps whose times contradict each other; the same that a pipeline's builder refuses.
     fn fits(&self, report: &mut Report, named: &Named, record: &Record, plan: &PipelinePlan) {
         let has_steps = STEPS.iter().any(|step| record.get(step).is_some())
@@ -162,8 +171,8 @@ impl Known<'_> {
                 "names no step, and there is no instance of its name",
             );
         }
-        let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.get(name));
-        let Some(limiter) = limiter else { return };
+        let limiter = plan.time_limiter.as_ref().and_then(|name| self.time_limiters.find(name));
+        let Some(limiter) = limiter.map(|entry| &entry.config) else { return };
         let at = |step: &str| {
             let set = record.get(step);
             let path = set.map_or(&*named.path, |set| &*set.path).to_owned();
@@ -186,9 +195,9 @@ impl Known<'_> {
         let bulkhead = plan
             .bulkhead
             .as_ref()
-            .and_then(|name| self.bulkheads.get(name))
-            .or_else(|| self.thread_pool_bulkheads.get(pools?));
-        let wait = bulkhead.map(BulkheadConfig::max_wait);
+            .and_then(|name| self.bulkheads.find(name))
+            .or_else(|| self.thread_pool_bulkheads.find(pools?));
+        let wait = bulkhead.map(|entry| entry.config.max_wait());
         if let Some(wait) = wait.filter(|wait| *wait > timeout && *wait < Duration::MAX) {
             let (origin, path) = at("bulkhead");
             let message = format!(
@@ -199,34 +208,36 @@ impl Known<'_> {
     }
 }
 
-/// The instance that a step names; where none is named, the one of the pipeline's own name.
-fn step<C>(
-    report: &mut Report,
-    record: &Record,
-    key: &str,
-    own: Option<&Arc<str>>,
-    patterns: &Patterns<C>,
-) -> Option<Arc<str>> {
-    let Some(set) = record.get(key) else {
-        return own.filter(|own| patterns.get(own).is_some()).cloned();
-    };
-    let Setting::Text(said) = &set.setting else { return None };
-    match patterns.entry(said) {
-        Some(entry) => Some(entry.name.clone()),
-        None => {
-            unknown(report, set, said, patterns.names());
-            None
-        }
+/// Finds the steps of one pipeline.
+struct Steps<'r> {
+    report: &'r mut Report,
+    record: &'r Record,
+    /// Where no step is named: the name whose instances are the steps.
+    own: Option<&'r str>,
+}
+
+impl Steps<'_> {
+    fn find<C>(&mut self, key: &str, said: Option<String>, all: &Index<'_, C>) -> Option<Arc<str>> {
+        let found = match said {
+            Some(said) => reference(self.report, self.record.get(key)?, &said, all)?,
+            None => all.find(self.own?)?,
+        };
+        Some(found.name.clone())
     }
 }
 
-fn unknown<'a>(
+fn reference<'a, C>(
     report: &mut Report,
     set: &Set,
     said: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) {
+    all: &Index<'a, C>,
+) -> Option<&'a Entry<C>> {
+    if let Some(found) = all.find(said) {
+        return Some(found);
+    }
+    let known = || all.entries.iter().map(|entry| &*entry.name);
     let what = format!("there is no `{}`", super::problem::shown(said));
-    let hint = if report.is_full() { None } else { nearest(said, known.clone().take(100)) };
-    report.unknown(&set.origin, &set.path, &what, hint, known.take(20), false);
+    let hint = if report.is_full() { None } else { nearest(said, known().take(500)) };
+    report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
+    None
 }

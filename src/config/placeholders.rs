@@ -12,7 +12,8 @@ use super::tree::path::{fold, split};
 const MOST_DEPTH: usize = 16;
 /// How long a value may become.
 const MOST_CHARS: usize = 4096;
-/// How many placeholders a whole file may have, those within values counted each time.
+/// How many placeholders a whole file may have, those within values counted each time, and each part of a key that one
+/// names.
 const MOST_STEPS: usize = 50_000;
 
 /// What names in placeholders stand for.
@@ -103,6 +104,7 @@ impl<'t> Variables<'t> {
         let mut levels = self.levels.borrow_mut();
         let (mut here, mut path, mut key) = (self.root.clone(), String::new(), Some(name));
         while let Some(rest) = key {
+            self.steps.set(self.steps.get() + 1);
             let (segment, rest) = split(rest).ok()?;
             let level = levels.entry(path.clone()).or_insert_with(|| {
                 let children = here.open(Keys::Relaxed, &mut ignored);

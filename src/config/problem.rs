@@ -190,7 +190,8 @@ impl Report {
             value: None,
             expected: None,
             hint: None,
-            message,
+            // Names out of the file may be in it.
+            message: one_line(&message, LONGEST * 50),
         }
     }
 
@@ -199,6 +200,10 @@ impl Report {
     }
 
     pub(super) fn error(&mut self, at: impl Into<Origin>, key: &str, message: impl Into<String>) {
+        if self.is_full() {
+            self.more += 1;
+            return;
+        }
         let problem = self.problem(at, key, message.into());
         self.push(problem);
     }
@@ -216,6 +221,10 @@ impl Report {
         expected: impl Into<String>,
         hint: Option<&str>,
     ) {
+        if self.is_full() {
+            self.more += 1;
+            return;
+        }
         let (value, expected) = (shown(value), expected.into());
         let mut message = format!("{} is not allowed, must be {expected}", quoted(&value));
         if let Some(hint) = hint {
@@ -240,7 +249,11 @@ impl Report {
         known: impl IntoIterator<Item = &'a str>,
         lenient: bool,
     ) {
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        if self.is_full_of(lenient) {
+            self.more += usize::from(!lenient);
+            return;
+        }
+        let known = known.into_iter().map(shown).collect::<Vec<_>>().join(", ");
         let expected = if known.is_empty() { None } else { Some(format!("one of {known}")) };
         let message = match (hint, &expected) {
             (Some(hint), _) => format!("{what}, did you mean `{hint}`?"),
@@ -249,7 +262,7 @@ impl Report {
         };
         let mut problem = self.problem(at, key, message);
         problem.expected = expected;
-        problem.hint = hint.map(str::to_owned);
+        problem.hint = hint.map(shown);
         if lenient { self.warnings.push(problem) } else { self.push(problem) }
     }
 
@@ -265,8 +278,18 @@ impl Report {
         self.errors.len() >= MOST
     }
 
+    /// The same where unknown keys are warnings.
+    pub(super) const fn is_full_of(&self, lenient: bool) -> bool {
+        if lenient { self.warnings.len() >= MOST } else { self.is_full() }
+    }
+
     pub(super) const fn has_errors(&self) -> bool {
         !self.errors.is_empty()
+    }
+
+    /// Is anything wrong with what is below a key?
+    pub(super) fn has_errors_below(&self, key: &str) -> bool {
+        self.errors.iter().any(|problem| problem.key.starts_with(key))
     }
 
     /// The warnings, if nothing is wrong.
@@ -308,17 +331,24 @@ fn sort(problems: &mut Vec<Problem>) {
 
 /// On one line, without anything that moves the cursor, and not endless.
 pub(super) fn shown(text: &str) -> String {
+    one_line(text, LONGEST * 4)
+}
+
+fn one_line(text: &str, longest: usize) -> String {
     let mut shown = String::new();
-    for c in text.chars().take(LONGEST * 4) {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    let mut chars = text.chars();
+    for c in chars.by_ref().take(longest) {
+        // Marks that end a line, or that change the direction of what follows, are no control characters to Unicode.
+        let moves = matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+        if moves || c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
-    if text.chars().nth(LONGEST * 4).is_some() {
+    if chars.next().is_some() {
         shown.push('…');
     }
     shown
 }
 
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let mut chars = value.chars();
     let short: String = chars.by_ref().take(LONGEST).collect();
     let more = if chars.next().is_some() { "…" } else { "" };

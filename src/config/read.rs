@@ -8,7 +8,7 @@ use super::model::table::{Flat, Model, Table};
 use super::placeholders::Variables;
 use super::problem::{Origin, Report};
 use super::tree::branch::{Branch, Child, Keys, Leaf};
-use super::tree::path::nearest;
+use super::tree::path::{fold, nearest};
 use super::tree::{Node, Value};
 
 /// A setting that is set, and where.
@@ -85,17 +85,22 @@ impl<'r, 't> Reader<'r, 't> {
             if let Some(place) = place(table, None, &child.id) {
                 self.put(&mut record, place, &child.branch);
             } else if let Some((group, below)) =
-                table.groups.iter().find(|(group, _)| super::tree::path::fold(group) == child.id)
+                table.groups.iter().find(|(group, _)| fold(group) == child.id)
             {
                 for child in child.branch.open(Keys::Relaxed, self.report) {
                     match place(table, Some(group), &child.id) {
                         Some(place) => self.put(&mut record, place, &child.branch),
-                        None => self.unknown(&child, below.keys.iter().map(|key| key.name)),
+                        None => {
+                            let aliases = below.keys.iter().flat_map(|key| key.aliases).copied();
+                            self.unknown_or(&child, below.keys.iter().map(|key| key.name), aliases);
+                        }
                     }
                 }
             } else {
                 let groups = table.groups.iter().map(|(group, _)| *group);
-                self.unknown(&child, table.keys.iter().map(|key| key.name).chain(groups));
+                let aliases = table.keys.iter().flat_map(|key| key.aliases).copied();
+                let known = table.keys.iter().map(|key| key.name).chain(groups);
+                self.unknown_or(&child, known, aliases);
             }
         }
         record
@@ -107,12 +112,25 @@ impl<'r, 't> Reader<'r, 't> {
         child: &Child<'_>,
         known: impl Iterator<Item = &'a str> + Clone,
     ) {
-        if self.report.is_full() && !self.lenient {
-            return self.report.error(child.branch.at(), "", "unknown key");
+        self.unknown_or(child, known, std::iter::empty());
+    }
+
+    /// The same where there are other names, which may be meant but are not listed.
+    fn unknown_or<'a>(
+        &mut self,
+        child: &Child<'_>,
+        known: impl Iterator<Item = &'a str> + Clone,
+        aliases: impl Iterator<Item = &'a str>,
+    ) {
+        if self.report.is_full_of(self.lenient) {
+            return self.report.unknown(child.branch.at(), "", "", None, [], self.lenient);
         }
+        let own = child.branch.path.starts_with("seawall");
         let written = |name: &str| {
             // In the style of the key that was written.
-            if child.segment.text.contains('_') {
+            if child.segment.text.contains('_')
+                || (own && fold(&child.segment.text) == child.segment.text)
+            {
                 name.to_owned()
             } else if child.segment.text.contains('-') {
                 name.replace('_', "-")
@@ -120,7 +138,7 @@ impl<'r, 't> Reader<'r, 't> {
                 camel(name)
             }
         };
-        let hint = nearest(&child.segment.text, known.clone()).map(written);
+        let hint = nearest(&child.segment.text, known.clone().chain(aliases)).map(written);
         let all: Vec<String> = known.map(written).collect();
         let (at, path, lenient) = (child.branch.at(), &child.branch.path, self.lenient);
         let all = all.iter().map(String::as_str);
@@ -194,7 +212,7 @@ impl<'r, 't> Reader<'r, 't> {
         match &node.value {
             Value::Scalar(text) => self.expand(text, at, path),
             other => {
-                self.report.refuse(at, path, &other.describe(), kind.expected(), None);
+                self.report.refuse(at, path, &other.describe(), kind.item(), None);
                 None
             }
         }
@@ -227,8 +245,8 @@ impl<'r, 't> Reader<'r, 't> {
         match self.variables.expand(text) {
             Ok(text) => Some(text.into_owned()),
             Err(wrong) => {
-                let value = super::problem::shown(text);
-                self.report.error(at, path, format!("`{value}` cannot be resolved: {wrong}"));
+                let value = super::problem::quoted(&super::problem::shown(text));
+                self.report.error(at, path, format!("{value} cannot be resolved: {wrong}"));
                 None
             }
         }

@@ -27,7 +27,7 @@ impl Converter<'_> {
         if formula {
             let beside = keys.flags.iter().find_map(|name| record.get(name));
             if let Some(set) = beside {
-                let expected = format!("not set beside `{}`, which says it all", keys.group);
+                let expected = format!("left out beside `{}`, which says it all", keys.group);
                 self.refuse(set, expected);
                 return None;
             }
@@ -96,7 +96,8 @@ impl Converter<'_> {
         let Some(Setting::Choice(kind)) = record.get(&name("kind")).map(|set| &set.setting) else {
             let first = record.group(group).next().map(|(.., set)| set.clone())?;
             let key = name("kind");
-            self.refuse(&first, format!("set beside `{key}`, which names the formula"));
+            let message = format!("needs `{key}`, which names the formula");
+            self.report.error(&first.origin, &first.path, message);
             return None;
         };
         let (needed, optional): (&[&str], &[&str]) = match *kind {
@@ -112,7 +113,8 @@ impl Converter<'_> {
         for key in needed {
             if record.get(&name(key)).is_none() {
                 let set = record.get(&name("kind"))?.clone();
-                self.refuse(&set, format!("beside `{}`, which it needs", name(key)));
+                let message = format!("{kind} needs `{}`, which is not set", name(key));
+                self.report.error(&set.origin, &set.path, message);
                 fine = false;
             }
         }

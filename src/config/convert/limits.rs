@@ -58,6 +58,11 @@ pub(in crate::config) fn thread_pool_bulkhead(
             to.refuse(core_set, format!("from 0 to {most}, the maxThreadPoolSize"));
             return None;
         }
+        let most = builder.clone().build().map_or(u32::MAX, |config| config.max_concurrent_calls());
+        if let Some(set) = record.get("core_thread_pool_size").filter(|_| core > most) {
+            to.refuse(set, format!("at most {most}, the maxThreadPoolSize"));
+            return None;
+        }
         builder = builder.core_pool_size(core);
     }
     to.built(named, builder.build())
@@ -95,7 +100,8 @@ pub(in crate::config) fn rate_limiter(
         }
         "token_bucket" => {
             if let (None, Some(algorithm)) = (set.burst, record.get("algorithm")) {
-                to.refuse(algorithm, "beside `burst`, which it needs");
+                let message = "token_bucket needs `burst`, which is not set";
+                to.report.error(&algorithm.origin, &algorithm.path, message);
             }
             RateLimiterAlgorithm::TokenBucket { burst: set.burst.unwrap_or(1) }
         }

@@ -53,10 +53,17 @@ impl Converter<'_> {
             Ok(config) => return Some(config),
             Err(error) => error,
         };
-        // Where there is something wrong already, this is likely about the same.
-        if !self.report.has_errors() {
-            let key = format!("{}.{}", named.path, camel(error.key()));
-            self.report.refuse(&named.at, &key, error.value(), error.expected(), None);
+        // Where something of it is wrong already, this is likely about the same.
+        if !self.report.has_errors_below(&named.path) {
+            let key = error.key();
+            let own = |name: &str| name == key || name.strip_suffix(".kind") == Some(key);
+            let all = named.record.table.flat().iter().zip(&named.record.values);
+            let set = all.filter(|(flat, _)| own(&flat.name)).find_map(|(_, set)| set.as_deref());
+            let (at, path) = match set {
+                Some(set) => (&set.origin, set.path.to_string()),
+                None => (&named.at, format!("{}.{}", named.path, camel(key))),
+            };
+            self.report.refuse(at, &path, error.value(), error.expected(), None);
         }
         None
     }

@@ -58,7 +58,14 @@ fn iso(text: &str) -> Result<Duration, Wrong> {
     let span = parser.parse_span(text).map_err(|_| {
         let is_iso = text.bytes().all(|b| b.is_ascii_digit() || b"+-PTDHMSptdhms.,".contains(&b));
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
-        if is_iso && digits > 12 { Wrong::TooLong } else { Wrong::Text }
+        match text {
+            _ if is_iso && digits > 12 => Wrong::TooLong,
+            // Java has signs before each number too.
+            _ if is_iso && digits > 0 && text.trim_start_matches('-').contains('-') => {
+                Wrong::Negative
+            }
+            _ => Wrong::Text,
+        }
     })?;
     if span.get_years() != 0 || span.get_months() != 0 || span.get_weeks() != 0 {
         return Err(Wrong::Text);

@@ -74,6 +74,8 @@ pub(super) const NS: Duration = Duration::from_nanos(1);
 pub(super) const MS: Duration = Duration::from_millis(1);
 pub(super) const JAVA_INT: u32 = i32::MAX as u32;
 
+const SPAN: &str = "a duration like 500ms, 5s or PT5S";
+
 impl Kind {
     pub(in crate::config) const fn is_list(self) -> bool {
         matches!(self, Self::Classes | Self::Matchers | Self::Spans)
@@ -134,15 +136,15 @@ impl Kind {
                 let is_name = !text.is_empty()
                     && text.len() <= 500
                     && text.chars().all(|c| c.is_alphanumeric() || "._$".contains(c));
-                if is_name { Ok(Setting::Text(text.to_owned())) } else { Err(self.expected()) }
+                if is_name { Ok(Setting::Text(text.to_owned())) } else { Err(self.item()) }
             }
             Self::Matchers => match text.parse::<crate::CauseMatcher>() {
                 Ok(matcher) => Ok(Setting::Text(matcher.to_string())),
-                Err(_) => Err(self.expected()),
+                Err(_) => Err(self.item()),
             },
             Self::Spans => match duration::read(text) {
                 Ok(span) => Ok(Setting::Text(duration::write(span))),
-                Err(_) => Err(self.expected()),
+                Err(_) => Err(self.item()),
             },
         }
     }
@@ -157,15 +159,25 @@ impl Kind {
                 Bounds::Above => format!("above {least}"),
                 Bounds::From => format!("at least {least}"),
             },
+            Self::Span { least: Duration::ZERO, most: Duration::MAX } => "at least 0".to_owned(),
             Self::Span { least, most: Duration::MAX } => format!("at least {least:?}"),
             Self::Span { least, most } => format!("from {least:?} to {most:?}"),
             _ => self.expected(),
         }
     }
 
+    /// What an item of a list may be; of what is no list, the same as `expected`.
+    pub(in crate::config) fn item(self) -> String {
+        match self {
+            Self::Classes => Self::Class.expected(),
+            Self::Matchers => format!("one of {}", crate::outcome::MATCHERS),
+            Self::Spans => SPAN.to_owned(),
+            _ => self.expected(),
+        }
+    }
+
     /// What is allowed, type included.
     pub(in crate::config) fn expected(self) -> String {
-        const SPAN: &str = "a duration like 500ms, 5s or PT5S";
         match self {
             Self::Bool => "true or false".to_owned(),
             Self::Int { .. } => format!("a whole number {}", self.range()),

@@ -8,6 +8,9 @@ use super::path::{Segment, fold, split};
 use super::{Node, Value};
 use crate::config::problem::{Origin, Report};
 
+/// How long a whole key may be.
+const LONGEST_KEY: usize = 500;
+
 /// A piece of what is at one place of the tree.
 #[derive(Clone, Debug)]
 struct Part<'t> {
@@ -153,7 +156,13 @@ impl<'t> Branch<'t> {
             return Some((self.indexed(items, report), first.at.clone()));
         }
         if let Some(second) = parts.next() {
-            report.error(&second.at, &self.path, twice(&first.at));
+            let message = match (second.rest, &first.at) {
+                (Some(_), Origin::File(at)) => {
+                    format!("has keys below it, but also a value, in line {}", at.line)
+                }
+                _ => twice(&first.at),
+            };
+            report.error(&second.at, &self.path, message);
         }
         let leaf = match &first.node.value {
             Value::Null => Leaf::Null,
@@ -223,9 +232,16 @@ impl<'t> Level<'_, 't> {
             return;
         }
         if let Some(first) = seen.get(&(id.clone(), merged)) {
-            let child = &self.children[self.index[&id]];
-            let path = child.branch.path.clone();
+            // As it is written here, for its spelling may be another.
+            let mut path = self.path.to_owned();
+            if let Ok((segment, _)) = split(key) {
+                segment.push_to(&mut path);
+            }
             report.error(&at, &path, twice(first));
+            let parts = &mut self.children[self.index[&id]].branch.parts;
+            if !matches!(parts.last(), Some(Part { node: Node { value: Value::Map(_), .. }, .. })) {
+                parts.pop();
+            }
             return;
         }
         seen.insert((id, merged), at);
@@ -247,10 +263,17 @@ impl<'t> Level<'_, 't> {
         let (segment, rest) = match split(key) {
             Ok(split) => split,
             Err(wrong) => {
-                report.error(&part.at, &format!("{}.{key}", self.path), wrong);
+                let dot = if self.path.is_empty() { "" } else { "." };
+                report.error(&part.at, &format!("{}{dot}{key}", self.path), wrong);
                 return None;
             }
         };
+        // All that is below repeats it.
+        if self.path.len() + segment.text.len() > LONGEST_KEY {
+            let message = format!("a key longer than {LONGEST_KEY} bytes, those above it included");
+            report.error(&part.at, &format!("{}.{}", self.path, segment.text), message);
+            return None;
+        }
         part.rest = rest;
         let id = match self.keys {
             Keys::Exact => segment.text.clone(),

@@ -158,23 +158,40 @@ pub(super) fn parse(format: Format, bytes: &[u8]) -> Result<Vec<Node>, SyntaxErr
 struct Lines<'a> {
     bytes: &'a [u8],
     starts: Vec<usize>,
+    /// How many characters there are before each block: a file may well be one long line.
+    before: Vec<usize>,
 }
+
+/// How many bytes one of the blocks has in which characters are counted.
+const BLOCK: usize = 256;
 
 impl<'a> Lines<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { bytes, starts }
+        let mut before = vec![0];
+        for block in bytes.chunks(BLOCK) {
+            before.push(before[before.len() - 1] + characters(block));
+        }
+        Self { bytes, starts, before }
     }
 
     fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.bytes.len());
         let line = self.starts.partition_point(|start| *start <= offset);
-        // Characters and not bytes: whatever does not continue one.
-        let before = &self.bytes[self.starts[line - 1]..offset];
-        let column = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        let column = self.characters_to(offset) - self.characters_to(self.starts[line - 1]);
         Position::new(line, column + 1)
     }
+
+    fn characters_to(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        self.before[block] + characters(&self.bytes[block * BLOCK..offset])
+    }
+}
+
+/// Characters and not bytes: whatever does not continue one.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count()
 }
 
 /// Counts what a parser makes.

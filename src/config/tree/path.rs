@@ -30,6 +30,9 @@ pub(in crate::config) fn split(key: &str) -> Result<(Segment, Option<&str>), &'s
         let Some((name, rest)) = rest.split_once(']') else {
             return Err("a key with no closing bracket");
         };
+        if name.is_empty() {
+            return Err("a key with an empty part");
+        }
         let rest = match rest.strip_prefix('.') {
             Some("") => return Err("a key that ends with a dot"),
             Some(rest) => Some(rest),
@@ -90,7 +93,7 @@ mod tests {
         assert_eq!(all("[a.b].c").unwrap(), [exact("a.b"), plain("c")]);
         assert_eq!(all("a[b.c].d").unwrap(), [plain("a"), exact("b.c"), plain("d")]);
         assert_eq!(all("a[0][1]").unwrap(), [plain("a"), exact("0"), exact("1")]);
-        for wrong in ["", ".", "a.", ".a", "a..b", "[a", "[a]b", "a[b].", "a["] {
+        for wrong in ["", ".", "a.", ".a", "a..b", "[a", "[a]b", "a[b].", "a[", "[]", "a[]"] {
             assert!(all(wrong).is_err(), "{wrong}");
         }
     }

@@ -13,7 +13,12 @@ pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
         let offset = error.span().map_or(0, |span| span.start);
         // Some of its messages have several lines.
         let message = error.message().lines().collect::<Vec<_>>().join(", ");
-        SyntaxError::new(reader.lines.position(offset), message)
+        let at = reader.lines.position(offset);
+        if message.contains("recurs") {
+            SyntaxError::too_deep(at)
+        } else {
+            SyntaxError::new(at, message)
+        }
     })?;
     let at = reader.lines.position(0);
     Ok(Node { at, value: reader.table(table.get_ref(), 0)? })

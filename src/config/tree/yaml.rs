@@ -13,7 +13,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             let at = position(*error.marker());
-            SyntaxError::new(at, error.info())
+            match error.info() {
+                info if info.contains("recursion limit") => SyntaxError::too_deep(at),
+                info => SyntaxError::new(at, info),
+            }
         })?;
         builder.take(event, span)?;
     }
