@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
-use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData};
+use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use seawall::telemetry::otel::Instruments;
 
@@ -28,7 +28,7 @@ impl Collector {
         self.provider.force_flush().unwrap();
         let mut values = BTreeMap::new();
         for resource in self.exporter.get_finished_metrics().unwrap() {
-            for metric in resource.scope_metrics().flat_map(|scope| scope.metrics()) {
+            for metric in resource.scope_metrics().flat_map(ScopeMetrics::metrics) {
                 let mut put = |attributes: Vec<&KeyValue>, value| {
                     let mut attributes: Vec<_> =
                         attributes.iter().map(|it| format!("{}={}", it.key, it.value)).collect();
