@@ -77,7 +77,7 @@ impl<'a> Service<Request> for Rest<'a> {
 }
 
 /// [`HttpClassifier`] for the chain's error, which leaves reqwest's own out of its sources.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Judge(HttpClassifier);
 
 impl Classify<std::result::Result<Response, seawall::Error<Error>>> for Judge {

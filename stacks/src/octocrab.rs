@@ -21,7 +21,7 @@ type Replay = TryClone<fn(&OctoBody) -> Option<OctoBody>>;
 pub type GitHubPipeline = Pipeline<GitHub, AtBodyEnd, Replay>;
 
 /// [`HttpClassifier`], and GitHub's own way to say "too much": 403 with a `Retry-After`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct GitHub(HttpClassifier);
 
 impl<B, E: std::error::Error + 'static> Classify<Result<Response<B>, Error<E>>> for GitHub {

@@ -1,7 +1,9 @@
 //! Documents of any kind: none may panic, hang or eat up memory, and the three formats must agree.
 
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;

@@ -4,7 +4,9 @@
 //! `SEAWALL_WRITE_MESSAGES=1` after a change of words, and read what has changed.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use seawall::config::{Config, ConfigErrors, Format, Loader};
 

@@ -156,10 +156,14 @@ async fn single_layers_have_one_error_type_and_see_trailers() {
     let channel = ServiceBuilder::new()
         .layer(
             RetryLayer::new(Retry::new("greeter", retry))
-                .classifier(judge)
+                .classifier(judge.clone())
                 .replay(GrpcReplay::default()),
         )
-        .layer(CircuitBreakerLayer::new(breaker.clone()).classifier(judge).ends(AtTrailers(judge)))
+        .layer(
+            CircuitBreakerLayer::new(breaker.clone())
+                .classifier(judge.clone())
+                .ends(AtTrailers(judge.clone())),
+        )
         .layer(BulkheadLayer::new(bulkhead.clone()).ends(AtTrailers(judge)))
         .layer(ChannelLayer)
         .service(channel(&server));

@@ -151,7 +151,8 @@ async fn which_codes_are_failures_can_be_said() {
         (trailers_only("14"), false),
     ] {
         let server = serve([answer]);
-        let pipeline = preset().classifier(strict).ends(AtTrailers(strict)).build().unwrap();
+        let pipeline =
+            preset().classifier(strict.clone()).ends(AtTrailers(strict.clone())).build().unwrap();
         check(&mut client(&pipeline, &server)).await.unwrap_err();
         assert_eq!(counted(&pipeline), (u64::from(!failed), u64::from(failed)));
     }

@@ -174,7 +174,8 @@ proptest! {
                 }
                 Step::Leave(n) if n < waiting.len() => drop(room.leave(now, waiting.remove(n).0)),
                 Step::Look(n) if n < waiting.len() => {
-                    if !matches!(turn(&mut room, now, waiting[n].0), Turn::Pending(_)) {
+                    let looked = turn(&mut room, now, waiting[n].0);
+                    if !matches!(looked, Turn::Pending(_)) {
                         waiting.remove(n);
                     }
                 }
