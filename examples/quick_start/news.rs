@@ -25,7 +25,7 @@ pub(crate) fn follow(
     scenario: Scenario,
     tell: impl Fn(Transition) + Send + Sync + 'static,
 ) {
-    let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
+    let breaker = lane.pipeline.as_ref().and_then(seawall::Pipeline::circuit_breaker);
     let Some(breaker) = breaker else { return };
     // The reason comes as an event of its own, just before.
     let reason = Mutex::new(String::new());

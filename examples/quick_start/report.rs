@@ -124,7 +124,7 @@ impl Report {
     }
 
     fn breaker(&self, lane: &Lane) -> String {
-        let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
+        let breaker = lane.pipeline.as_ref().and_then(seawall::Pipeline::circuit_breaker);
         let Some(breaker) = breaker else { return format!("{:12}", "no breaker") };
         let state = breaker.state();
         let sign = match state {

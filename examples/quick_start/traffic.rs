@@ -85,7 +85,7 @@ impl Lane {
             Protection::Bare => None,
         };
         let retries = Arc::new(AtomicUsize::new(0));
-        if let Some(retry) = pipeline.as_ref().and_then(|pipeline| pipeline.retry()) {
+        if let Some(retry) = pipeline.as_ref().and_then(seawall::Pipeline::retry) {
             let retries = retries.clone();
             retry.observe(move |event: &seawall::telemetry::Event<'_>| {
                 if let EventKind::Retry(RetryEvent::Retry { .. }) = event.kind {

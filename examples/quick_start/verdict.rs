@@ -85,7 +85,7 @@ fn circuit_breaker(lane: &Lane, scenario: Scenario) -> Judgement {
     let calls = lane.calls.lock().unwrap();
     let since = calls.iter().filter(|call| call.due >= recovery && call.outcome == Outcome::Ok);
     let since = since.count();
-    let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
+    let breaker = lane.pipeline.as_ref().and_then(seawall::Pipeline::circuit_breaker);
     let state = breaker.map(|breaker| breaker.state());
     let breaker = state.map_or("missing".to_string(), |state| state.to_string());
     Judgement {

@@ -93,7 +93,7 @@ impl Live {
         let now = self.scenario.now();
         let mut servers = Vec::new();
         for (n, lane) in self.judged.iter().enumerate() {
-            let breaker = lane.pipeline.as_ref().and_then(|pipeline| pipeline.circuit_breaker());
+            let breaker = lane.pipeline.as_ref().and_then(seawall::Pipeline::circuit_breaker);
             let mut sides = vec![side(self.protection, lane, self.scenario, now)];
             sides[0].retries = last_second(&mut self.retries[n], lane.retries.load(Relaxed));
             if let Some(bare) = self.control.get(n) {
