@@ -182,7 +182,7 @@ impl Report {
         Self { file: shown(file).into(), errors: Vec::new(), more: 0, warnings: Vec::new() }
     }
 
-    fn problem(&self, at: impl Into<Origin>, key: &str, message: String) -> Problem {
+    fn problem(&self, at: impl Into<Origin>, key: &str, message: &str) -> Problem {
         Problem {
             file: self.file.clone(),
             origin: at.into(),
@@ -191,7 +191,7 @@ impl Report {
             expected: None,
             hint: None,
             // Names out of the file may be in it.
-            message: one_line(&message, LONGEST * 50),
+            message: one_line(message, LONGEST * 50),
         }
     }
 
@@ -204,7 +204,7 @@ impl Report {
             self.more += 1;
             return;
         }
-        let problem = self.problem(at, key, message.into());
+        let problem = self.problem(at, key, &message.into());
         self.push(problem);
     }
 
@@ -232,7 +232,7 @@ impl Report {
             message.push_str(hint);
             message.push_str("`?");
         }
-        let mut problem = self.problem(at, key, message);
+        let mut problem = self.problem(at, key, &message);
         problem.value = Some(value);
         problem.expected = Some(expected);
         problem.hint = hint.map(str::to_owned);
@@ -260,7 +260,7 @@ impl Report {
             (None, Some(expected)) => format!("{what}, must be {expected}"),
             (None, None) => what.to_owned(),
         };
-        let mut problem = self.problem(at, key, message);
+        let mut problem = self.problem(at, key, &message);
         problem.expected = expected;
         problem.hint = hint.map(shown);
         if lenient { self.warnings.push(problem) } else { self.push(problem) }
@@ -268,7 +268,7 @@ impl Report {
 
     pub(super) fn warn(&mut self, at: impl Into<Origin>, key: &str, message: impl Into<String>) {
         if self.warnings.len() < MOST {
-            let problem = self.problem(at, key, message.into());
+            let problem = self.problem(at, key, &message.into());
             self.warnings.push(problem);
         }
     }

@@ -58,7 +58,7 @@ pub(in crate::config) fn thread_pool_bulkhead(
             to.refuse(core_set, format!("from 0 to {most}, the maxThreadPoolSize"));
             return None;
         }
-        let most = builder.clone().build().map_or(u32::MAX, |config| config.max_concurrent_calls());
+        let most = builder.build().map_or(u32::MAX, |config| config.max_concurrent_calls());
         if let Some(set) = record.get("core_thread_pool_size").filter(|_| core > most) {
             to.refuse(set, format!("at most {most}, the maxThreadPoolSize"));
             return None;
