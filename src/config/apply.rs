@@ -1,5 +1,6 @@
 //! Brings a registry to what a file says.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Config;
@@ -117,9 +118,10 @@ impl Config {
             let to = if there.is_some() { &mut done.updated } else { &mut done.created };
             to.push((InstanceKind::Pipeline, name.clone()));
         }
+        let named: HashSet<_> = self.pipelines.iter().map(|entry| &*entry.name).collect();
         let gone = previous.iter().flat_map(|previous| &previous.pipelines);
         for Entry { name, .. } in gone {
-            if !self.pipelines.iter().any(|entry| entry.name == *name) {
+            if !named.contains(&**name) {
                 pipelines.undefine(name);
             }
         }
@@ -176,9 +178,9 @@ fn put<H: Instance>(
             view.add_config(name, config.clone())?;
         }
     }
-    let has_config = |name: &str| patterns.configs.iter().any(|entry| &*entry.name == name);
+    let configs: HashSet<_> = patterns.configs.iter().map(|entry| &*entry.name).collect();
     for Entry { name, .. } in previous.iter().flat_map(|previous| &previous.configs) {
-        if has_config(name) {
+        if configs.contains(&**name) {
             continue;
         }
         if &**name == "default" {
@@ -194,8 +196,7 @@ fn put<H: Instance>(
     }
     for Entry { name, config, record } in &patterns.instances {
         let there = view.find(name);
-        let before = previous
-            .and_then(|previous| previous.instances.iter().find(|entry| entry.name == *name));
+        let before = previous.and_then(|previous| previous.entry(name));
         match there {
             Some(_) if before.is_some_and(|before| same(&before.record, record)) => {
                 done.unchanged += 1;
@@ -211,11 +212,9 @@ fn put<H: Instance>(
             }
         }
     }
-    let named: std::collections::HashSet<_> =
-        patterns.instances.iter().map(|entry| &*entry.name).collect();
     let others = view.list().into_iter().map(|there| there.shared_name().clone());
     done.not_in_file
-        .extend(others.filter(|name| !named.contains(&**name)).map(|name| (kind, name)));
+        .extend(others.filter(|name| patterns.get(name).is_none()).map(|name| (kind, name)));
     Ok(())
 }
 

@@ -128,7 +128,7 @@ impl Shared<'_> {
         }
         let known = || self.configs.iter().map(|named| &*named.name);
         let what = format!("there is no config `{}` to start from", shown(name));
-        let hint = if self.report.is_full() { None } else { nearest(name, known().take(500)) };
+        let hint = if self.report.is_full() { None } else { nearest(name, known().take(100)) };
         self.report.unknown(&set.origin, &set.path, &what, hint, known().take(20), false);
         None
     }

@@ -1,5 +1,6 @@
 //! Settings that were read and are valid.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::convert::{self, Converter};
@@ -24,6 +25,8 @@ use crate::patterns::time_limiter::TimeLimiterConfig;
 pub struct Patterns<C> {
     pub(super) configs: Vec<Entry<C>>,
     pub(super) instances: Vec<Entry<C>>,
+    /// Where an instance is among them.
+    places: HashMap<Arc<str>, usize>,
     pub(super) tags: Vec<(String, String)>,
 }
 
@@ -38,7 +41,7 @@ impl<C> Patterns<C> {
     /// The settings of the instance of this name, with all that it inherits.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&C> {
-        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| &entry.config)
+        self.entry(name).map(|entry| &entry.config)
     }
 
     /// All instances.
@@ -56,8 +59,12 @@ impl<C> Patterns<C> {
         self.tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
+    pub(super) fn entry(&self, name: &str) -> Option<&Entry<C>> {
+        self.places.get(name).map(|place| &self.instances[*place])
+    }
+
     fn record(&self, name: &str) -> Option<&Record> {
-        self.instances.iter().find(|entry| &*entry.name == name).map(|entry| &entry.record)
+        self.entry(name).map(|entry| &entry.record)
     }
 }
 
@@ -234,5 +241,7 @@ fn patterns<C>(
     };
     let configs = entries(section.configs);
     let instances = entries(section.instances);
-    Patterns { configs, instances, tags: section.tags }
+    let places = instances.iter().enumerate();
+    let places = places.map(|(place, entry)| (entry.name.clone(), place)).collect();
+    Patterns { configs, instances, places, tags: section.tags }
 }

@@ -136,7 +136,7 @@ fn a_file_that_is_large_deep_or_explodes_is_refused_at_once() {
         (chain, "levels deep"),
         ("x".repeat((1 << 20) + 1), "larger than"),
         ("- ".repeat(100_000), "deep"),
-        ("[".repeat(100_000), "recursion limit"),
+        ("[".repeat(100_000), "levels deep"),
         ("a: &a [*a]".to_owned(), "within itself"),
         ("a: &a {<<: *a}".to_owned(), "within itself"),
         ("a:\n\tb: 1".to_owned(), "tab"),

@@ -251,7 +251,7 @@ seawall.retry:
     assert!(printed("c").contains("Uniform { least: 1s, most: 2s }"), "{}", printed("c"));
     let both =
         wrong("seawall.retry.instances.a: {wait_duration: 1s, backoff: {kind: fixed, base: 1s}}");
-    assert!(both.contains("not set beside `backoff`"), "{both}");
+    assert!(both.contains("left out beside `backoff`"), "{both}");
 }
 
 #[test]

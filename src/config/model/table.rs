@@ -1,5 +1,6 @@
 //! The tables of settings, and the macro that writes one and its struct from one list.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use super::kind::{Kind, Setting};
@@ -28,6 +29,8 @@ pub(in crate::config) struct Table {
     /// Settings below a key of this table.
     pub(in crate::config) groups: &'static [(&'static str, &'static Self)],
     pub(in crate::config) flat: OnceLock<Vec<Flat>>,
+    /// Where each of those is.
+    pub(in crate::config) places: OnceLock<HashMap<&'static str, usize>>,
 }
 
 /// A setting with its place in the table, those of the groups included.
@@ -64,8 +67,17 @@ impl Table {
     }
 
     pub(in crate::config) fn place(&'static self, name: &str) -> usize {
-        let place = self.flat().iter().position(|flat| flat.name == name);
-        place.unwrap_or_else(|| unreachable!("`{}` has no setting `{name}`", self.name))
+        let places = self.places.get_or_init(|| {
+            self.flat()
+                .iter()
+                .enumerate()
+                .map(|(place, flat)| (flat.name.as_str(), place))
+                .collect()
+        });
+        places
+            .get(name)
+            .copied()
+            .unwrap_or_else(|| unreachable!("`{}` has no setting `{name}`", self.name))
     }
 }
 
@@ -105,6 +117,7 @@ macro_rules! settings {
             }),*],
             groups: &[$((stringify!($group), &$group_table)),*],
             flat: std::sync::OnceLock::new(),
+            places: std::sync::OnceLock::new(),
         };
 
         $(#[doc = $about])*
