@@ -33,11 +33,13 @@ const NATIVE_TLS: &str = "no feature of ours needs OpenSSL; `with` reaches it";
 const HTTP3: &str = "unstable in reqwest (needs RUSTFLAGS) and bound to aws-lc; `with` reaches it";
 
 /// What we have and reqwest does not.
-const METHODS_OF_OURS: [(&str, &str); 11] = [
+const METHODS_OF_OURS: [(&str, &str); 13] = [
     ("Client::wrap", "a pipeline around a client that is there"),
     ("Client::pipeline", "what the calls go through"),
     ("ClientBuilder::name", "the default pipeline's"),
     ("ClientBuilder::pipeline", "what the calls go through"),
+    ("ClientBuilder::per_host", "a pipeline for each host"),
+    ("ClientBuilder::keyed", "a pipeline for each key"),
     ("ClientBuilder::with", "any setting that is not forwarded"),
     ("RequestBuilder::with", "any setting that is not forwarded"),
     ("RequestBuilder::idempotent", "said of this call alone"),

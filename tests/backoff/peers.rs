@@ -253,7 +253,6 @@ fn bo9_zero_stays_zero_with_any_type() {
         Backoff::equal_jitter(zero, cap),
         Backoff::decorrelated(zero, cap),
         Backoff::smooth(zero),
-        Backoff::uniform(zero, ms(1)),
         Backoff::iterate(zero, |wait| wait * 2),
     ] {
         for backoff in [

@@ -279,6 +279,9 @@ impl Limiter for Bucket {
 
     fn wait_for_one(&mut self, now: Instant) -> Duration {
         let (time, clock) = self.look(now);
+        if self.usable(clock) > 0 {
+            return Duration::ZERO;
+        }
         Duration::from_nanos(self.ready(self.place(clock, 1), 1).saturating_sub(time))
     }
 

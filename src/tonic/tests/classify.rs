@@ -113,6 +113,6 @@ fn ok_is_never_a_failure() {
     assert!(!all.is_failure(Code::Ok) && all.is_failure(Code::Cancelled));
     assert_eq!(
         format!("{:?}", GrpcClassifier::default().failure_when(|code| code == Code::Ok)),
-        "GrpcClassifier { failures: {} }"
+        "GrpcClassifier { failures: {}, rules: None }"
     );
 }
