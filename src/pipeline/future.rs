@@ -1,5 +1,7 @@
 //! The response future: all steps in one.
 
+mod phase;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +12,8 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
+use phase::{Phase, PhaseProj};
+
 use super::Held;
 use super::attempt::{Gate, Moment, Permits};
 use super::steps::Steps;
@@ -19,7 +23,6 @@ use crate::error::{FromRejected, Rejected};
 use crate::outcome::{Classify, judge};
 use crate::patterns::oneshot::Oneshot;
 use crate::patterns::retry::{Attempts, Next, Pause};
-use crate::patterns::{bulkhead, rate_limiter};
 use crate::replay::Replay;
 use crate::telemetry::Trace;
 
@@ -59,40 +62,6 @@ pin_project! {
         cost: u32,
         // Ends last.
         trace: Trace,
-    }
-}
-
-pin_project! {
-    #[project = PhaseProj]
-    enum Phase<S, A, D>
-    where
-        S: Service<A>,
-    {
-        Calling { #[pin] call: Oneshot<S, A> },
-        // Boxed, so that a call that need not wait is no larger for those that do.
-        Limited { wait: Pin<Box<rate_limiter::Acquire>>, attempt: Option<A> },
-        Queued { wait: Pin<Box<bulkhead::Acquire>>, attempt: Option<A> },
-        // Nothing for a pause of no length.
-        Pausing { pause: Option<Pin<Box<Pause<D>>>>, attempt: Option<A> },
-        Shut { rejected: Option<Rejected> },
-    }
-}
-
-impl<S: Service<A>, A, D> Phase<S, A, D> {
-    /// What follows a gate; an open one is passed by `call`.
-    #[inline]
-    fn behind<Req, R: Replay<Req, Attempt = A>>(
-        gate: Gate,
-        attempt: A,
-        (trace, replay): (&mut Trace, &R),
-        call: impl FnOnce(A) -> Oneshot<S, A>,
-    ) -> Self {
-        match gate {
-            Gate::Open => Self::Calling { call: trace.launch(replay, attempt, call) },
-            Gate::Limited(wait) => Self::Limited { wait: Box::pin(wait), attempt: Some(attempt) },
-            Gate::Queued(wait) => Self::Queued { wait: Box::pin(wait), attempt: Some(attempt) },
-            Gate::Shut(rejected) => Self::Shut { rejected: Some(rejected) },
-        }
     }
 }
 

@@ -84,6 +84,7 @@ mod groups;
 mod pipelines;
 mod race;
 mod settings;
+mod spec;
 mod store;
 mod tags;
 mod view;
@@ -94,8 +95,9 @@ use tokio::time::Instant;
 
 pub use change::{Change, Subscriber};
 pub use error::RegistryError;
-pub use pipelines::{PipelineSpec, Pipelines, Protocol};
+pub use pipelines::Pipelines;
 pub use settings::Settings;
+pub use spec::{PipelineSpec, Protocol};
 pub use tags::Tags;
 pub use view::View;
 

@@ -9,10 +9,9 @@ use tokio::time::Instant;
 use super::config::TimeLimiterConfig;
 use super::limited::Limited;
 use super::run::{Detached, InPlace, Run};
+use super::time_limit::TimeLimit;
 use crate::deadline::{Deadline, reachable};
-use crate::ends::Guard;
 use crate::error::{Error, FromRejected, Reason, Rejected};
-use crate::outcome::Cause;
 use crate::settings::Span;
 use crate::sync::Lock;
 use crate::telemetry::{EventKind, Observer, ObserverId, Observers, TimeLimiterEvent};
@@ -340,7 +339,7 @@ impl TimeLimiter {
     }
 
     #[inline]
-    fn tell(&self, event: TimeLimiterEvent) {
+    pub(super) fn tell(&self, event: TimeLimiterEvent) {
         let Shared { name, observers, success, error, timeout, .. } = &*self.shared;
         let counter = match event {
             TimeLimiterEvent::Success => success,
@@ -364,40 +363,4 @@ pub struct Metrics {
     pub error: u64,
     /// Given up, by this limiter or by one inside.
     pub timeout: u64,
-}
-
-/// What is left of the limit once the response is there. Dropped, it counts the success.
-#[derive(Debug)]
-#[must_use = "dropped, it counts a success"]
-pub struct TimeLimit {
-    limiter: Option<TimeLimiter>,
-    at: Instant,
-}
-
-impl Guard for TimeLimit {
-    fn fail(mut self, _: Cause) {
-        self.end(TimeLimiterEvent::Error);
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.at)
-    }
-
-    fn expire(mut self) -> Option<Rejected> {
-        self.limiter.take().map(|limiter| limiter.time_out())
-    }
-}
-
-impl TimeLimit {
-    fn end(&mut self, event: TimeLimiterEvent) {
-        if let Some(limiter) = self.limiter.take() {
-            limiter.tell(event);
-        }
-    }
-}
-
-impl Drop for TimeLimit {
-    fn drop(&mut self) {
-        self.end(TimeLimiterEvent::Success);
-    }
 }

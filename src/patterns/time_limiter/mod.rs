@@ -78,9 +78,11 @@ mod layer;
 mod limited;
 mod run;
 mod service;
+mod time_limit;
 
 pub use config::{TimeLimitScope, TimeLimiterConfig, TimeLimiterConfigBuilder};
-pub use handle::{Metrics, TimeLimit, TimeLimiter};
+pub use handle::{Metrics, TimeLimiter};
 pub use layer::TimeLimiterLayer;
 pub use run::{Detached, InPlace, Run, Spawned};
 pub use service::TimeLimiterService;
+pub use time_limit::TimeLimit;
