@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tower_service::Service;
 
-use phase::{Phase, PhaseProj};
+use phase::{Phase, PhaseProj, Waited};
 
 use super::Held;
 use super::attempt::{Gate, Moment, Permits};
@@ -272,17 +272,6 @@ where
             });
         }
     }
-}
-
-/// What became of a wait before an attempt.
-enum Waited {
-    /// It is over, and the next thing has begun.
-    Over,
-    /// A step refuses the attempt.
-    Shut(Rejected),
-    /// A pause ends too late for another attempt: there is none to be judged.
-    Late(Rejected),
-    Pending,
 }
 
 impl<S, Req, C, N, R> ResponseFutureProj<'_, S, Req, C, N, R>

@@ -47,3 +47,14 @@ impl<S: Service<A>, A, D> Phase<S, A, D> {
         }
     }
 }
+
+/// What became of a wait before an attempt.
+pub(super) enum Waited {
+    /// It is over, and the next thing has begun.
+    Over,
+    /// A step refuses the attempt.
+    Shut(Rejected),
+    /// A pause ends too late for another attempt: there is none to be judged.
+    Late(Rejected),
+    Pending,
+}
