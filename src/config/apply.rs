@@ -8,8 +8,9 @@ use super::loaded::{Entry, Patterns};
 use super::pipelines::PipelinePlan;
 use super::read::Record;
 use crate::patterns::Instance;
-use crate::patterns::bulkhead::BulkheadConfig;
-use crate::registry::{InstanceKind, PipelineSpec, Registry, RegistryError, Tags, View};
+use crate::registry::{
+    InstanceKind, PipelineSpec, Registry, RegistryError, Tags, View, thread_pool,
+};
 
 /// What [`Config::apply`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,55 +47,24 @@ impl Config {
         registry: &Registry,
         previous: Option<&Self>,
     ) -> Result<Applied, RegistryError> {
-        let mut done = Applied::default();
-        put(
-            &registry.circuit_breakers(),
-            &self.circuit_breakers,
-            previous.map(|previous| &previous.circuit_breakers),
-            &mut done,
-            &Default::default(),
-            |_, config| config,
-        )?;
-        put(
+        let mut run = Run { config: self, previous, done: Applied::default() };
+        run.put(&registry.circuit_breakers(), |config| &config.circuit_breakers)?;
+        run.put_with(
             &registry.retries(),
-            &self.retries,
-            previous.map(|previous| &previous.retries),
-            &mut done,
+            |config| &config.retries,
             &Default::default(),
             |present, config| config.keeping_budget(present),
         )?;
-        put(
-            &registry.bulkheads(),
-            &self.bulkheads,
-            previous.map(|previous| &previous.bulkheads),
-            &mut done,
-            &Default::default(),
-            |_, config| config,
-        )?;
-        put(
+        run.put(&registry.bulkheads(), |config| &config.bulkheads)?;
+        run.put_with(
             &registry.thread_pool_bulkheads(),
-            &self.thread_pool_bulkheads,
-            previous.map(|previous| &previous.thread_pool_bulkheads),
-            &mut done,
+            |config| &config.thread_pool_bulkheads,
             &thread_pool(),
             |_, config| config,
         )?;
-        put(
-            &registry.rate_limiters(),
-            &self.rate_limiters,
-            previous.map(|previous| &previous.rate_limiters),
-            &mut done,
-            &Default::default(),
-            |_, config| config,
-        )?;
-        put(
-            &registry.time_limiters(),
-            &self.time_limiters,
-            previous.map(|previous| &previous.time_limiters),
-            &mut done,
-            &Default::default(),
-            |_, config| config,
-        )?;
+        run.put(&registry.rate_limiters(), |config| &config.rate_limiters)?;
+        run.put(&registry.time_limiters(), |config| &config.time_limiters)?;
+        let Run { mut done, .. } = run;
         // The instances come first: a pipeline refers to them.
         self.define(registry, previous, &mut done)?;
         Ok(done)
@@ -157,65 +127,80 @@ fn spec(plan: &PipelinePlan) -> PipelineSpec {
     spec
 }
 
-fn thread_pool() -> BulkheadConfig {
-    BulkheadConfig::thread_pool().build().unwrap_or_default()
+/// One application of a file.
+struct Run<'a> {
+    config: &'a Config,
+    previous: Option<&'a Config>,
+    done: Applied,
 }
 
-/// Brings the instances of one pattern to what the file says.
-fn put<H: Instance>(
-    view: &View<H>,
-    patterns: &Patterns<H::Config>,
-    previous: Option<&Patterns<H::Config>>,
-    done: &mut Applied,
-    built_in: &H::Config,
-    adapt: fn(&H::Config, H::Config) -> H::Config,
-) -> Result<(), RegistryError> {
-    let kind = view.kind();
-    for Entry { name, config, .. } in &patterns.configs {
-        if &**name == "default" {
-            view.set_default_config(config.clone());
-        } else {
-            view.add_config(name, config.clone())?;
-        }
+impl Run<'_> {
+    /// Brings the instances of one pattern to what the file says.
+    fn put<H: Instance>(
+        &mut self,
+        view: &View<H>,
+        of: fn(&Config) -> &Patterns<H::Config>,
+    ) -> Result<(), RegistryError> {
+        self.put_with(view, of, &Default::default(), |_, config| config)
     }
-    let configs: HashSet<_> = patterns.configs.iter().map(|entry| &*entry.name).collect();
-    for Entry { name, .. } in previous.iter().flat_map(|previous| &previous.configs) {
-        if configs.contains(&**name) {
-            continue;
-        }
-        if &**name == "default" {
-            view.set_default_config(built_in.clone());
-        } else {
-            view.remove_config(name)?;
-        }
-    }
-    if !patterns.tags.is_empty() || previous.is_some_and(|previous| !previous.tags.is_empty()) {
-        let shared = |text: &String| Arc::<str>::from(text.as_str());
-        let tags = patterns.tags.iter().map(|(key, value)| (shared(key), shared(value)));
-        view.set_common_tags(tags.collect::<Tags>());
-    }
-    for Entry { name, config, record } in &patterns.instances {
-        let there = view.find(name);
-        let before = previous.and_then(|previous| previous.entry(name));
-        match there {
-            Some(_) if before.is_some_and(|before| same(&before.record, record)) => {
-                done.unchanged += 1;
-            }
-            Some(there) => {
-                let settings = adapt(&there.settings(), config.clone());
-                view.put(name, || settings)?;
-                done.updated.push((kind, name.clone()));
-            }
-            None => {
-                view.put(name, || config.clone())?;
-                done.created.push((kind, name.clone()));
+
+    /// The same where the pattern's own settings are `built_in`, and where new ones are fitted to those that are there.
+    fn put_with<H: Instance>(
+        &mut self,
+        view: &View<H>,
+        of: fn(&Config) -> &Patterns<H::Config>,
+        built_in: &H::Config,
+        adapt: fn(&H::Config, H::Config) -> H::Config,
+    ) -> Result<(), RegistryError> {
+        let (patterns, previous) = (of(self.config), self.previous.map(of));
+        let kind = view.kind();
+        for Entry { name, config, .. } in &patterns.configs {
+            if &**name == "default" {
+                view.set_default_config(config.clone());
+            } else {
+                view.add_config(name, config.clone())?;
             }
         }
+        let configs: HashSet<_> = patterns.configs.iter().map(|entry| &*entry.name).collect();
+        for Entry { name, .. } in previous.iter().flat_map(|previous| &previous.configs) {
+            if configs.contains(&**name) {
+                continue;
+            }
+            if &**name == "default" {
+                view.set_default_config(built_in.clone());
+            } else {
+                view.remove_config(name)?;
+            }
+        }
+        if !patterns.tags.is_empty() || previous.is_some_and(|previous| !previous.tags.is_empty()) {
+            let shared = |text: &String| Arc::<str>::from(text.as_str());
+            let tags = patterns.tags.iter().map(|(key, value)| (shared(key), shared(value)));
+            view.set_common_tags(tags.collect::<Tags>());
+        }
+        for Entry { name, config, record } in &patterns.instances {
+            let there = view.find(name);
+            let before = previous.and_then(|previous| previous.entry(name));
+            match there {
+                Some(_) if before.is_some_and(|before| same(&before.record, record)) => {
+                    self.done.unchanged += 1;
+                }
+                Some(there) => {
+                    let settings = adapt(&there.settings(), config.clone());
+                    view.put(name, || settings)?;
+                    self.done.updated.push((kind, name.clone()));
+                }
+                None => {
+                    view.put(name, || config.clone())?;
+                    self.done.created.push((kind, name.clone()));
+                }
+            }
+        }
+        let others = view.list().into_iter().map(|there| there.shared_name().clone());
+        self.done
+            .not_in_file
+            .extend(others.filter(|name| patterns.get(name).is_none()).map(|name| (kind, name)));
+        Ok(())
     }
-    let others = view.list().into_iter().map(|there| there.shared_name().clone());
-    done.not_in_file
-        .extend(others.filter(|name| patterns.get(name).is_none()).map(|name| (kind, name)));
-    Ok(())
 }
 
 /// Do two records say the same, wherever it stands?

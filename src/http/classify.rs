@@ -47,9 +47,7 @@ impl<F> HttpClassifier<F> {
     pub fn failure_when<F2: Fn(StatusCode) -> bool>(self, is_failure: F2) -> HttpClassifier<F2> {
         HttpClassifier { is_failure, rules: self.rules }
     }
-}
 
-impl<F> HttpClassifier<F> {
     /// Lets `rules` decide before all else about statuses and about errors of the client.
     ///
     /// ```

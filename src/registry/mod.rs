@@ -96,6 +96,8 @@ use tokio::time::Instant;
 pub use change::{Change, Subscriber};
 pub use error::RegistryError;
 pub use pipelines::Pipelines;
+#[cfg(feature = "config")]
+pub(crate) use pipelines::thread_pool;
 pub use settings::Settings;
 pub use spec::{PipelineSpec, Protocol};
 pub use tags::Tags;

@@ -18,7 +18,7 @@ use crate::sync::{Lock, MutexGuard};
 use crate::telemetry::{EventKind, RegistryEvent};
 
 /// The settings `default` of a thread pool bulkhead.
-pub(super) fn thread_pool() -> BulkheadConfig {
+pub(crate) fn thread_pool() -> BulkheadConfig {
     BulkheadConfig::thread_pool().build().expect("Resilience4j's own settings are in range")
 }
 
