@@ -128,6 +128,7 @@ pub use patterns::time_limiter::{
     TimeLimitScope, TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder, TimeLimiterLayer,
     TimeLimiterService,
 };
+pub use patterns::timer::{Timer, TimerConfig, TimerConfigBuilder, TimerLayer, TimerService};
 pub use pipeline::{Pipeline, PipelineBuilder, PipelineService, Step};
 pub use random::Random;
 pub use registry::Registry;

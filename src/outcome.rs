@@ -2,6 +2,7 @@
 
 mod filter;
 mod rules;
+mod words;
 
 use std::time::Duration;
 

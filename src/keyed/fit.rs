@@ -7,6 +7,7 @@ use crate::patterns::circuit_breaker::CircuitBreakerLayer;
 use crate::patterns::rate_limiter::RateLimiterLayer;
 use crate::patterns::retry::RetryLayer;
 use crate::patterns::time_limiter::TimeLimiterLayer;
+use crate::patterns::timer::TimerLayer;
 use crate::pipeline::{FlatLayer, Pipeline};
 
 /// A layer whose services differ only by what they have from the layer: those of seawall.
@@ -34,6 +35,7 @@ fits! {
     BulkheadLayer<N>;
     RateLimiterLayer<C, K>;
     TimeLimiterLayer<N, M>;
+    TimerLayer<C, N>;
 }
 
 impl<S, C: Clone, N: Clone, R: Clone, K: Clone> Fit<S> for FlatLayer<C, N, R, K> {

@@ -9,6 +9,7 @@ use crate::patterns::circuit_breaker::{CircuitBreaker, CircuitBreakerLayer, Stat
 use crate::patterns::rate_limiter::RateLimiterLayer;
 use crate::patterns::retry::RetryLayer;
 use crate::patterns::time_limiter::TimeLimiterLayer;
+use crate::patterns::timer::TimerLayer;
 use crate::pipeline::{FlatLayer, Pipeline};
 use crate::telemetry::Observer;
 use crate::telemetry::meters::{Metered, Out};
@@ -99,6 +100,7 @@ layers! {
     BulkheadLayer<N>;
     RateLimiterLayer<C, K>;
     TimeLimiterLayer<N, M>;
+    TimerLayer<C, N>;
 }
 
 /// A pipeline knows itself which steps others held when it was made.

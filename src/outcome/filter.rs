@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::words::{GRPC, NAMED};
 use super::{Cause, Outcome, Verdict};
 
 /// A status, a range of them, or a kind of error.
@@ -32,39 +33,6 @@ enum Kind {
 /// What [`CauseMatcher`] reads, for messages.
 pub(crate) const MATCHERS: &str = "statuses (503, 500-599, 5xx), gRPC codes (grpc:14, grpc:unavailable) and kinds of \
     error (connect, unprocessed, permanent, timeout, reset, overloaded, refused, cancelled, other, any)";
-
-const NAMED: [(&str, Cause); 9] = [
-    ("connect", Cause::Connect),
-    ("unprocessed", Cause::Unprocessed),
-    ("permanent", Cause::Permanent),
-    ("timeout", Cause::Timeout),
-    ("reset", Cause::Reset),
-    ("overloaded", Cause::Overloaded),
-    ("refused", Cause::Refused),
-    ("cancelled", Cause::Cancelled),
-    ("other", Cause::Other),
-];
-
-/// gRPC's codes by number.
-const GRPC: [&str; 17] = [
-    "ok",
-    "cancelled",
-    "unknown",
-    "invalid_argument",
-    "deadline_exceeded",
-    "not_found",
-    "already_exists",
-    "permission_denied",
-    "resource_exhausted",
-    "failed_precondition",
-    "aborted",
-    "out_of_range",
-    "unimplemented",
-    "internal",
-    "unavailable",
-    "data_loss",
-    "unauthenticated",
-];
 
 impl CauseMatcher {
     /// Every cause.
@@ -118,7 +86,7 @@ impl FromStr for CauseMatcher {
         }
         if let Some(code) = lower.strip_prefix("grpc:") {
             let number = code.parse::<usize>().ok().filter(|number| *number < GRPC.len());
-            let number = number.or_else(|| GRPC.iter().position(|name| *name == code));
+            let number = number.or_else(|| GRPC.iter().position(|name| *name == lower));
             let number = number.and_then(|number| i32::try_from(number).ok()).ok_or_else(wrong)?;
             return Ok(Self::cause(Cause::Grpc(number)));
         }
@@ -145,14 +113,11 @@ impl fmt::Display for CauseMatcher {
                 write!(f, "{}xx", first / 100)
             }
             Kind::Status { first, last } => write!(f, "{first}-{last}"),
-            Kind::Grpc(code) => match usize::try_from(code).ok().and_then(|code| GRPC.get(code)) {
-                Some(name) => write!(f, "grpc:{name}"),
-                None => write!(f, "grpc:{code}"),
-            },
-            Kind::Named(cause) => {
-                let name = NAMED.iter().find(|(_, named)| *named == cause).map(|(name, _)| *name);
-                f.write_str(name.unwrap_or("other"))
+            Kind::Grpc(code) if usize::try_from(code).is_ok_and(|code| code < GRPC.len()) => {
+                f.write_str(Cause::Grpc(code).key())
             }
+            Kind::Grpc(code) => write!(f, "grpc:{code}"),
+            Kind::Named(cause) => f.write_str(cause.key()),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::patterns::circuit_breaker::{CircuitBreaker, CircuitBreakerConfig};
 use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig};
 use crate::patterns::retry::{Retry, RetryConfig};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig};
+use crate::patterns::timer::{Timer, TimerConfig};
 use crate::pipeline::Step;
 use crate::telemetry::{Detach, Events, Observer, ObserverId};
 
@@ -139,4 +140,5 @@ instance! {
     Bulkhead, BulkheadConfig;
     RateLimiter, RateLimiterConfig;
     TimeLimiter, TimeLimiterConfig;
+    Timer, TimerConfig;
 }

@@ -11,6 +11,7 @@ pub(crate) mod oneshot;
 pub mod rate_limiter;
 pub mod retry;
 pub mod time_limiter;
+pub mod timer;
 mod waiting;
 
 pub use instance::Instance;

@@ -10,6 +10,7 @@ use crate::patterns::bulkhead::{self, Begun, Bulkhead, BulkheadPermit};
 use crate::patterns::circuit_breaker::{Pending, Permit};
 use crate::patterns::rate_limiter;
 use crate::patterns::time_limiter::TimeLimit;
+use crate::patterns::timer::{self, Measurement};
 
 /// What one attempt holds. Dropped, it gives all back and counts a cancelled call.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(super) struct Permits {
     pub(super) bulkhead: Option<BulkheadPermit>,
     /// The limit of the attempt, once its time runs.
     pub(super) limit: Option<Deadline>,
+    /// Once it has passed all gates.
+    measurement: Option<Measurement>,
 }
 
 /// The clock, read at most once for all the gates that are passed in one go.
@@ -114,12 +117,21 @@ impl Steps {
         if let Some(limiter) = &self.time_limiter {
             permits.limit = Some(limiter.deadline(moment.now()));
         }
-        let Some(bulkhead) = &self.bulkhead else { return Gate::Open };
+        let Some(bulkhead) = &self.bulkhead else { return self.open(permits, moment) };
         if let Some(permit) = bulkhead.enter() {
             permits.bulkhead = Some(permit);
-            return Gate::Open;
+            return self.open(permits, moment);
         }
         self.queue(bulkhead, permits, deadline)
+    }
+
+    /// All gates are passed.
+    #[inline]
+    pub(super) fn open(&self, permits: &mut Permits, mut moment: Moment) -> Gate {
+        if let Some(timer) = &self.timer {
+            permits.measurement = Some(timer.start_at(moment.now()));
+        }
+        Gate::Open
     }
 
     /// The bulkhead is full.
@@ -134,7 +146,7 @@ impl Steps {
         match bulkhead.begin(latest) {
             Ok(Begun::Permit(permit)) => {
                 permits.bulkhead = Some(permit);
-                Gate::Open
+                self.open(permits, Moment::default())
             }
             Ok(Begun::Wait(wait)) => Gate::Queued(wait),
             Err(rejected) => Gate::Shut(rejected),
@@ -149,6 +161,9 @@ impl Steps {
         result: &Result<T, E>,
         verdict: &Verdict,
     ) {
+        if let Some(measurement) = &mut permits.measurement {
+            measurement.settle(verdict);
+        }
         if let (Some(limiter), Some(_)) = (&self.time_limiter, permits.limit.take()) {
             limiter.record(result);
         }
@@ -164,14 +179,17 @@ impl Steps {
         permits: &mut Permits,
         result: &Result<T, E>,
         verdict: &Verdict,
-    ) -> (Option<Pending>, Option<TimeLimit>) {
+    ) -> (Option<timer::Pending>, Option<Pending>, Option<TimeLimit>) {
+        let measurement = permits.measurement.as_mut();
+        let measurement = measurement.and_then(|it| it.judge_head(verdict, false));
         let time_limit = match (&self.time_limiter, permits.limit.take()) {
             (Some(limiter), Some(limit)) => limiter.record_head(result, limit),
             _ => None,
         };
         self.drain(permits, verdict);
         let permit = permits.breaker.as_mut();
-        (permit.and_then(|permit| permit.judge_head(verdict, false)), time_limit)
+        let pending = permit.and_then(|permit| permit.judge_head(verdict, false));
+        (measurement, pending, time_limit)
     }
 
     /// Lets the rate limiter that let the attempt pass know how it ended.

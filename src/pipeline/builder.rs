@@ -14,6 +14,7 @@ use crate::patterns::circuit_breaker::CircuitBreaker;
 use crate::patterns::rate_limiter::{OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::patterns::timer::Timer;
 use crate::replay::CloneRequest;
 use crate::settings::{self, ConfigError};
 
@@ -104,6 +105,14 @@ impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
         self
     }
 
+    /// Measures how long each attempt takes that is made.
+    pub fn timer(mut self, step: impl IntoStep<Timer>) -> Self {
+        self.give(Step::Timer);
+        let step = step.into_step(&self.steps.name);
+        self.steps.timer = self.take(Step::Timer, step);
+        self
+    }
+
     /// Leaves out a step of a preset.
     pub fn without(mut self, step: Step) -> Self {
         let steps = &mut self.steps;
@@ -114,6 +123,7 @@ impl<C, N, R, K, L> PipelineBuilder<C, N, R, K, L> {
             Step::RateLimiter => steps.rate_limiter = None,
             Step::TimeLimiter => steps.time_limiter = None,
             Step::Bulkhead => steps.bulkhead = None,
+            Step::Timer => steps.timer = None,
         }
         self
     }

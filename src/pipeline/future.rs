@@ -214,9 +214,9 @@ where
             let verdict = judge(classifier, &result);
             this.trace.judged(&verdict, || Some(ends.describe(result.as_ref().ok()?)));
             let over = result.as_ref().map_or(true, |response| ends.is_over(response));
-            let (pending, time_limit) = if over {
+            let (measurement, pending, time_limit) = if over {
                 steps.settle(this.permits, &result, &verdict);
-                (None, None)
+                (None, None, None)
             } else {
                 steps.settle_head(this.permits, &result, &verdict)
             };
@@ -265,7 +265,8 @@ where
                 }
                 Ok(response) => {
                     let (steps, trace) = (steps.clone(), std::mem::take(this.trace));
-                    let held = Held { pending, time_limit, bulkhead, deadline, steps, trace };
+                    let held =
+                        Held { steps, measurement, pending, bulkhead, deadline, time_limit, trace };
                     Ok(ends.attach(response, (!held.is_empty()).then_some(held)))
                 }
                 Err(error) => Err(error),
@@ -294,7 +295,10 @@ where
             PhaseProj::Queued { wait, attempt } => match wait.as_mut().poll(cx) {
                 Poll::Ready(Ok(permit)) => {
                     self.permits.bulkhead = Some(permit);
-                    let gate = steps.passed(deadline, again).map_or(Gate::Open, Gate::Shut);
+                    let gate = match steps.passed(deadline, again) {
+                        Some(rejected) => Gate::Shut(rejected),
+                        None => steps.open(self.permits, Moment::default()),
+                    };
                     (gate, attempt)
                 }
                 Poll::Ready(Err(rejected)) => return self.shut(rejected),

@@ -12,12 +12,15 @@ use crate::outcome::Cause;
 use crate::patterns::bulkhead::BulkheadPermit;
 use crate::patterns::circuit_breaker::Pending;
 use crate::patterns::time_limiter::TimeLimit;
+use crate::patterns::timer;
 use crate::telemetry::Trace;
 
 /// The places and limits of one call, until its body ends. Dropped, it gives all back.
 #[derive(Debug)]
 pub struct Held {
     pub(super) steps: Arc<Steps>,
+    // Of the guards the first to end, as the innermost step.
+    pub(super) measurement: Option<timer::Pending>,
     pub(super) pending: Option<Pending>,
     pub(super) bulkhead: Option<BulkheadPermit>,
     pub(super) deadline: Option<Deadline>,
@@ -30,7 +33,8 @@ pub struct Held {
 impl Held {
     /// Is there nothing to hold on to?
     pub(super) fn is_empty(&self) -> bool {
-        self.pending.is_none()
+        self.measurement.is_none()
+            && self.pending.is_none()
             && self.bulkhead.is_none()
             && self.deadline.is_none()
             && self.time_limit.is_none()
@@ -42,6 +46,9 @@ impl Guard for Held {
     fn fail(mut self, cause: Cause) {
         self.trace.fail(cause);
         let _call = self.trace.enter_call();
+        if let Some(measurement) = self.measurement {
+            measurement.fail(cause);
+        }
         if let Some(pending) = self.pending {
             pending.fail(cause);
         }
@@ -68,6 +75,9 @@ impl Held {
     fn expire_limits(self) -> Option<Rejected> {
         let whole = self.deadline.map(Deadline::instant);
         let attempt = self.time_limit.as_ref().and_then(Guard::deadline);
+        if let Some(measurement) = self.measurement {
+            measurement.fail(Cause::Timeout);
+        }
         if let Some(pending) = self.pending {
             pending.fail(Cause::Timeout);
         }

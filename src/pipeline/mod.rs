@@ -12,6 +12,7 @@
 //! | rate limiter | attempts started | its wait does not count as an attempt's time |
 //! | time limiter | one attempt | frees the place of a call that hangs |
 //! | bulkhead | attempts running | nothing waits below it |
+//! | timer | nothing: it measures | sees what is really called, and for how long |
 //!
 //! From the retry inwards this is Resilience4j's default order. Any step may be left out. For another
 //! order put single layers together; they behave the same, for the pipeline is the same state machines in one
@@ -88,6 +89,7 @@ use crate::patterns::circuit_breaker::CircuitBreaker;
 use crate::patterns::rate_limiter::{Cost, OnePermission, RateLimiter};
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::patterns::timer::Timer;
 use crate::replay::CloneRequest;
 use crate::telemetry::meters::Out;
 use crate::telemetry::{Event, Events, Observer};
@@ -161,6 +163,12 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     #[must_use]
     pub fn bulkhead(&self) -> Option<Bulkhead> {
         self.steps.get().bulkhead.clone()
+    }
+
+    /// The timer, if there is one.
+    #[must_use]
+    pub fn timer(&self) -> Option<Timer> {
+        self.steps.get().timer.clone()
     }
 
     /// Does anyone else hold it: a clone, or a call whose body has not ended yet? Or a step, unless it was shared when the pipeline
@@ -239,13 +247,14 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
             let observer = observer.clone();
             move |event: &Event<'_>| observer.on_event(event)
         };
-        let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
+        let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } =
             &*self.steps.get();
         retry.iter().for_each(|step| step.observe(share()));
         circuit_breaker.iter().for_each(|step| step.observe(share()));
         rate_limiter.iter().for_each(|step| step.observe(share()));
         time_limiter.iter().for_each(|step| step.observe(share()));
         bulkhead.iter().for_each(|step| step.observe(share()));
+        timer.iter().for_each(|step| step.observe(share()));
     }
 
     /// What any step does from now on, as a stream; see [`observe`](Self::observe) and
@@ -264,14 +273,16 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// ```
     pub fn events(&self, capacity: usize) -> Events {
         Events::new(capacity, |observer| {
-            let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } =
-                &*self.steps.get();
+            let Steps {
+                retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, ..
+            } = &*self.steps.get();
             let all = [
                 retry.as_ref().map(|step| step.listen(observer)),
                 circuit_breaker.as_ref().map(|step| step.listen(observer)),
                 rate_limiter.as_ref().map(|step| step.listen(observer)),
                 time_limiter.as_ref().map(|step| step.listen(observer)),
                 bulkhead.as_ref().map(|step| step.listen(observer)),
+                timer.as_ref().map(|step| step.listen(observer)),
             ];
             all.into_iter().flatten().collect()
         })

@@ -12,6 +12,7 @@ use crate::patterns::circuit_breaker::{
 use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterConfigBuilder};
 use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
+use crate::patterns::timer::{Timer, TimerConfig, TimerConfigBuilder};
 use crate::settings::{self, ConfigError};
 use crate::telemetry::Observer;
 use crate::telemetry::meters::{Metered, Out};
@@ -26,6 +27,7 @@ pub(crate) struct Steps {
     pub(crate) rate_limiter: Option<RateLimiter>,
     pub(crate) time_limiter: Option<TimeLimiter>,
     pub(crate) bulkhead: Option<Bulkhead>,
+    pub(crate) timer: Option<Timer>,
     /// Steps that others held too when the pipeline was made, so that nothing follows from it.
     pub(crate) common: Vec<Step>,
 }
@@ -41,6 +43,7 @@ impl Steps {
             rate_limiter: None,
             time_limiter: None,
             bulkhead: None,
+            timer: None,
             common: Vec::new(),
         }
     }
@@ -61,13 +64,14 @@ impl Steps {
         fn held<H: Instance>(step: &Option<H>) -> Option<Step> {
             step.as_ref().filter(|step| step.is_shared()).map(|_| H::STEP)
         }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
         let all = [
             held(retry),
             held(circuit_breaker),
             held(rate_limiter),
             held(time_limiter),
             held(bulkhead),
+            held(timer),
         ];
         all.into_iter().flatten().filter(|step| !self.common.contains(step)).collect()
     }
@@ -79,12 +83,13 @@ impl Steps {
                 step.attach(observer.clone());
             }
         }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
         attach(self, retry.as_ref(), observer);
         attach(self, circuit_breaker.as_ref(), observer);
         attach(self, rate_limiter.as_ref(), observer);
         attach(self, time_limiter.as_ref(), observer);
         attach(self, bulkhead.as_ref(), observer);
+        attach(self, timer.as_ref(), observer);
     }
 
     /// What the meters of the steps say that are the pipeline's own.
@@ -94,12 +99,13 @@ impl Steps {
                 step.read(out);
             }
         }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, .. } = self;
+        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
         read(self, retry.as_ref(), out);
         read(self, circuit_breaker.as_ref(), out);
         read(self, rate_limiter.as_ref(), out);
         read(self, time_limiter.as_ref(), out);
         read(self, bulkhead.as_ref(), out);
+        read(self, timer.as_ref(), out);
     }
 
     /// What of the settings, as they stand, has to fit together.
@@ -175,6 +181,8 @@ pub enum Step {
     TimeLimiter,
     /// The bulkhead.
     Bulkhead,
+    /// The timer.
+    Timer,
 }
 
 impl Step {
@@ -186,6 +194,7 @@ impl Step {
             Self::RateLimiter => "rate_limiter",
             Self::TimeLimiter => "time_limiter",
             Self::Bulkhead => "bulkhead",
+            Self::Timer => "timer",
         }
     }
 }
@@ -245,4 +254,5 @@ into_step! {
     RateLimiter, RateLimiterConfig, RateLimiterConfigBuilder;
     TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder;
     Bulkhead, BulkheadConfig, BulkheadConfigBuilder;
+    Timer, TimerConfig, TimerConfigBuilder;
 }

@@ -75,6 +75,10 @@ macro_rules! each_store {
             let $store = &inner.time_limiters;
             $work;
         }
+        {
+            let $store = &inner.timers;
+            $work;
+        }
     }};
 }
 
@@ -114,6 +118,7 @@ use crate::patterns::circuit_breaker::CircuitBreaker;
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::patterns::timer::Timer;
 use crate::sync::Lock;
 use crate::telemetry::{Events, Observer, ObserverId, Observers, ReloadEvent};
 
@@ -136,6 +141,7 @@ struct Inner {
     thread_pool_bulkheads: Store<Bulkhead>,
     rate_limiters: Store<RateLimiter>,
     time_limiters: Store<TimeLimiter>,
+    timers: Store<Timer>,
     pipelines: Compositions,
     groups: Groups,
     observers: Observers,
@@ -170,6 +176,7 @@ impl Registry {
                 thread_pool_bulkheads: Store::new(InstanceKind::ThreadPoolBulkhead, pool),
                 rate_limiters: store(InstanceKind::RateLimiter),
                 time_limiters: store(InstanceKind::TimeLimiter),
+                timers: store(InstanceKind::Timer),
                 pipelines: Compositions::new(),
                 groups: Groups::new(),
                 observers: Observers::default(),
@@ -226,6 +233,12 @@ impl Registry {
     #[must_use]
     pub fn time_limiters(&self) -> View<TimeLimiter> {
         View::new(self.inner.clone(), |inner| &inner.time_limiters)
+    }
+
+    /// The timers.
+    #[must_use]
+    pub fn timers(&self) -> View<Timer> {
+        View::new(self.inner.clone(), |inner| &inner.timers)
     }
 
     /// The named pipelines.

@@ -237,6 +237,7 @@ impl Inner {
             time_limiter: there(&self.time_limiters, name),
             bulkhead,
             thread_pool_bulkhead: pool,
+            timer: there(&self.timers, name),
             protocol: None,
             rules: CauseRules::new(),
         };
@@ -276,6 +277,7 @@ impl Inner {
             return Err(out_of_range(twice));
         }
         steps.bulkhead = bulkhead.or(pool);
+        steps.timer = step(&self.timers, spec.timer.as_ref())?;
         steps.terms().check().map_err(out_of_range)?;
         Ok(steps)
     }

@@ -9,6 +9,7 @@ use crate::patterns::circuit_breaker::{
 use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterConfigBuilder};
 use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
+use crate::patterns::timer::{Timer, TimerConfig, TimerConfigBuilder};
 use crate::settings::ConfigError;
 
 /// What gives the settings of an instance: the settings themselves, their builder, the name of settings that the registry
@@ -66,6 +67,7 @@ settings! {
     RateLimiter, RateLimiterConfig, RateLimiterConfigBuilder;
     TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder;
     Bulkhead, BulkheadConfig, BulkheadConfigBuilder;
+    Timer, TimerConfig, TimerConfigBuilder;
 }
 
 fn out_of_range<H: Instance>(view: &View<H>, error: ConfigError) -> RegistryError {

@@ -37,6 +37,7 @@ pub struct PipelineSpec {
     pub(super) time_limiter: Option<Arc<str>>,
     pub(super) bulkhead: Option<Arc<str>>,
     pub(super) thread_pool_bulkhead: Option<Arc<str>>,
+    pub(super) timer: Option<Arc<str>>,
     pub(super) protocol: Option<Protocol>,
     pub(super) rules: CauseRules,
 }
@@ -115,6 +116,7 @@ impl PipelineSpec {
             (InstanceKind::TimeLimiter, &self.time_limiter),
             (InstanceKind::Bulkhead, &self.bulkhead),
             (InstanceKind::ThreadPoolBulkhead, &self.thread_pool_bulkhead),
+            (InstanceKind::Timer, &self.timer),
         ]
         .into_iter()
         .filter_map(|(kind, step)| Some((kind, step.as_deref()?)))
@@ -133,5 +135,7 @@ impl PipelineSpec {
         bulkhead
         /// The thread pool bulkhead of this name.
         thread_pool_bulkhead
+        /// The timer of this name.
+        timer
     }
 }

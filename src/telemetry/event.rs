@@ -40,6 +40,8 @@ pub enum EventKind {
     RateLimiter(RateLimiterEvent),
     /// Of a time limiter.
     TimeLimiter(TimeLimiterEvent),
+    /// Of a timer.
+    Timer(TimerEvent),
     /// Of a [registry](crate::registry); the name is the instance's.
     Registry(InstanceKind, RegistryEvent),
     /// Of a [keyed group](crate::keyed); the name is the group's.
@@ -64,6 +66,8 @@ pub enum InstanceKind {
     RateLimiter,
     /// Time limiters.
     TimeLimiter,
+    /// Timers.
+    Timer,
     /// Pipelines.
     Pipeline,
 }
@@ -79,6 +83,7 @@ impl InstanceKind {
             Self::ThreadPoolBulkhead => "thread_pool_bulkhead",
             Self::RateLimiter => "rate_limiter",
             Self::TimeLimiter => "time_limiter",
+            Self::Timer => "timer",
             Self::Pipeline => "pipeline",
         }
     }
@@ -94,6 +99,7 @@ impl fmt::Display for InstanceKind {
             Self::ThreadPoolBulkhead => "thread pool bulkhead",
             Self::RateLimiter => "rate limiter",
             Self::TimeLimiter => "time limiter",
+            Self::Timer => "timer",
             Self::Pipeline => "pipeline",
         })
     }
@@ -282,4 +288,30 @@ pub enum TimeLimiterEvent {
     Error,
     /// The call was given up.
     Timeout,
+}
+
+/// What a timer does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TimerEvent {
+    /// A call began.
+    Start,
+    /// A call succeeded.
+    Success {
+        /// From its beginning to its end.
+        elapsed: Duration,
+        /// The meter that counts it, by name.
+        metric: &'static str,
+    },
+    /// A call failed, or was given up.
+    Failure {
+        /// From its beginning to its end.
+        elapsed: Duration,
+        /// The meter that counts it, by name.
+        metric: &'static str,
+        /// Why.
+        cause: Cause,
+        /// What the meter's tag `failure` says of that.
+        tag: &'static str,
+    },
 }

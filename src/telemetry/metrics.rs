@@ -22,8 +22,8 @@ use ::metrics::{
 };
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::meters::{ENDS, ExporterId, Labels, METERS, Meter, MeterKind, Meters, Reading, Watched};
-use super::meters::{labels_of_end, timed, timer_of};
+use super::meters::{ExporterId, Labels, METERS, Meter, MeterKind, Meters, Reading};
+use super::meters::{Resolved, Series, Watched};
 use super::{Event, Observer};
 use crate::sync::Lock;
 
@@ -126,7 +126,7 @@ impl fmt::Debug for Publisher {
 
 impl Handle {
     fn new(recorder: &dyn Recorder, meter: &Meter, labels: &Labels) -> Self {
-        let key = key(meter, labels);
+        let key = key(meter.name, labels);
         match meter.kind {
             MeterKind::Counter => Self::Counter(recorder.register_counter(&key, &METADATA), 0),
             MeterKind::Gauge | MeterKind::Timer => {
@@ -157,9 +157,9 @@ impl Handle {
 static METADATA: Metadata<'static> =
     Metadata::new("seawall", Level::INFO, Some("seawall::telemetry"));
 
-fn key(meter: &Meter, labels: &Labels) -> Key {
+fn key(name: &'static str, labels: &Labels) -> Key {
     let labels = labels.iter().map(|(key, value)| Label::new(key.to_owned(), value.to_owned()));
-    Key::from_parts(meter.name, labels.collect::<Vec<_>>())
+    Key::from_parts(name, labels.collect::<Vec<_>>())
 }
 
 fn describe(recorder: &dyn Recorder, meter: &Meter) {
@@ -171,23 +171,24 @@ fn describe(recorder: &dyn Recorder, meter: &Meter) {
     }
 }
 
-/// The durations of one instance, its handles resolved.
-struct Durations([Histogram; ENDS.len()]);
+/// The durations of one instance.
+struct Durations(Resolved<Histogram>);
 
 impl Durations {
     fn of(watched: &Watched<'_>) -> Option<Self> {
-        let meter = timer_of(watched.step)?;
-        let handle = |recorder: &dyn Recorder, end| {
-            recorder.register_histogram(&key(meter, &labels_of_end(watched, end)), &METADATA)
-        };
-        Some(Self(with_recorder(|recorder| std::array::from_fn(|end| handle(recorder, end)))))
+        Resolved::of(watched, resolve).map(Self)
     }
+}
+
+fn resolve(series: Series, labels: &Labels) -> Histogram {
+    let key = key(series.metric, labels);
+    with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
 }
 
 impl Observer for Durations {
     fn on_event(&self, event: &Event<'_>) {
-        if let Some((end, elapsed)) = timed(&event.kind) {
-            self.0[end].record(elapsed.as_secs_f64());
+        if let Some((series, elapsed)) = Series::timed(&event.kind) {
+            self.0.with(series, resolve, |histogram| histogram.record(elapsed.as_secs_f64()));
         }
     }
 }

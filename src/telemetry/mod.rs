@@ -90,7 +90,7 @@ pub(crate) mod trace;
 
 pub use event::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, InstanceKind, KeyedEvent,
-    RateLimiterEvent, RegistryEvent, ReloadEvent, RetryEvent, TimeLimiterEvent,
+    RateLimiterEvent, RegistryEvent, ReloadEvent, RetryEvent, TimeLimiterEvent, TimerEvent,
 };
 pub(crate) use events::Detach;
 pub use events::{EventRecord, Events};

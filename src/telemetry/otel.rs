@@ -15,9 +15,9 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter as OtelMeter};
 
 use super::meters::{
-    BUCKETS, ENDS, ExporterId, Family, Labels, METERS, Meter, MeterKind, Meters, Reading,
+    BUCKETS, ExporterId, Family, Labels, METERS, Meter, MeterKind, Meters, Reading,
 };
-use super::meters::{Watched, labels_of_end, timed, timer_of};
+use super::meters::{Resolved, Series, Watched};
 use super::{Event, Observer};
 
 /// Says what meters say through OpenTelemetry, until it is dropped.
@@ -47,13 +47,9 @@ struct Shared {
 impl Instruments {
     /// Makes instruments of `meter` for all that `meters` watches, now and later.
     pub fn new(meters: &Meters, meter: &OtelMeter) -> Self {
-        let histograms = METERS.iter().filter(|meter| meter.kind == MeterKind::Timer);
-        let histograms: Vec<_> = histograms.map(|of| (*of, histogram(meter, of))).collect();
-        let id = meters.export(move |watched| {
-            let timer = timer_of(watched.step)?;
-            let (_, histogram) = histograms.iter().find(|(of, _)| std::ptr::eq(*of, timer))?;
-            Some(Arc::new(Durations::of(watched, histogram.clone())))
-        });
+        let durations_of = meter.clone();
+        let id =
+            meters.export(move |watched| Some(Arc::new(Durations::of(watched, &durations_of)?)));
         let shared = Arc::new(Shared { meters: meters.clone(), id });
         METERS.iter().for_each(|of| observable(meter, of, Arc::downgrade(&shared)));
         Self { shared }
@@ -70,12 +66,6 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.meters.end_export(self.id);
     }
-}
-
-fn histogram(meter: &OtelMeter, of: &'static Meter) -> Histogram<f64> {
-    let boundaries = BUCKETS.iter().map(std::time::Duration::as_secs_f64).collect();
-    let histogram = meter.f64_histogram(of.name).with_description(of.help).with_unit("s");
-    histogram.with_boundaries(boundaries).build()
 }
 
 fn observable(meter: &OtelMeter, of: &'static Meter, shared: Weak<Shared>) {
@@ -118,23 +108,36 @@ fn attributes(labels: &Labels) -> Vec<KeyValue> {
     labels.iter().map(|(key, value)| KeyValue::new(key.to_owned(), value.to_owned())).collect()
 }
 
-/// The durations of one instance, its attributes made.
+/// The durations of one instance.
 struct Durations {
-    histogram: Histogram<f64>,
-    attributes: [Vec<KeyValue>; ENDS.len()],
+    meter: OtelMeter,
+    resolved: Resolved<Handle>,
 }
 
+/// An instrument, and the attributes of one series of it.
+type Handle = (Histogram<f64>, Vec<KeyValue>);
+
 impl Durations {
-    fn of(watched: &Watched<'_>, histogram: Histogram<f64>) -> Self {
-        let attributes = std::array::from_fn(|end| attributes(&labels_of_end(watched, end)));
-        Self { histogram, attributes }
+    fn of(watched: &Watched<'_>, meter: &OtelMeter) -> Option<Self> {
+        let resolved = Resolved::of(watched, |series, labels| resolve(meter, series, labels))?;
+        Some(Self { meter: meter.clone(), resolved })
     }
+}
+
+/// An instrument that is there already is found by its name.
+fn resolve(meter: &OtelMeter, series: Series, labels: &Labels) -> Handle {
+    let boundaries = BUCKETS.iter().map(std::time::Duration::as_secs_f64).collect();
+    let histogram = meter.f64_histogram(series.metric).with_description(series.meter.help);
+    let histogram = histogram.with_unit("s").with_boundaries(boundaries).build();
+    (histogram, attributes(labels))
 }
 
 impl Observer for Durations {
     fn on_event(&self, event: &Event<'_>) {
-        if let Some((end, elapsed)) = timed(&event.kind) {
-            self.histogram.record(elapsed.as_secs_f64(), &self.attributes[end]);
-        }
+        let Some((series, elapsed)) = Series::timed(&event.kind) else { return };
+        let resolve = |series, labels: &Labels| resolve(&self.meter, series, labels);
+        self.resolved.with(series, resolve, |(histogram, attributes)| {
+            histogram.record(elapsed.as_secs_f64(), attributes);
+        });
     }
 }

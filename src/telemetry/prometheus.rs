@@ -21,7 +21,7 @@ pub(super) fn text(families: &Families) -> String {
 
 fn write(out: &mut String, family: &Family) -> fmt::Result {
     let meter = family.meter();
-    let name = meter.name.replace('.', "_");
+    let name = meter.name.replace(['.', '-'], "_");
     // Labels that differ only in what Prometheus does not allow are one series there, and a series twice would spoil the
     // whole scrape.
     let mut series: BTreeMap<String, Reading> = BTreeMap::new();

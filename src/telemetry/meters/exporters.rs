@@ -1,20 +1,100 @@
 //! What exporters need that are told durations at once.
 
+use std::time::Duration;
+
 use super::families::Labels;
-use super::list::{BREAKER_CALLS, Meter};
-use super::recorder::ENDS;
+use super::list::{BREAKER_CALLS, Meter, TIMER_CALLS};
+use super::recorder::{ENDS, breaker_end};
 use super::watch::Watched;
 use crate::pipeline::Step;
+use crate::registry::Tags;
+use crate::settings::Live;
+use crate::telemetry::{EventKind, TimerEvent};
 
-/// The timer that instances of this pattern have.
-pub(in crate::telemetry) const fn timer_of(step: Step) -> Option<&'static Meter> {
-    match step {
-        Step::CircuitBreaker => Some(&BREAKER_CALLS),
-        _ => None,
+/// One series of an instance's timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::telemetry) struct Series {
+    /// What the timer is called.
+    pub(in crate::telemetry) metric: &'static str,
+    /// What it is like, but for its name.
+    pub(in crate::telemetry) meter: &'static Meter,
+    /// Of the meter's own tags.
+    values: [&'static str; 2],
+}
+
+impl Series {
+    const fn of_breaker(end: usize) -> Self {
+        Self { metric: BREAKER_CALLS.name, meter: &BREAKER_CALLS, values: [ENDS[end], ""] }
+    }
+
+    const fn of_timer(metric: &'static str, kind: &'static str, failure: &'static str) -> Self {
+        Self { metric, meter: &TIMER_CALLS, values: [kind, failure] }
+    }
+
+    /// All that instances of a pattern are known to have before they do anything; none if they have no durations.
+    pub(in crate::telemetry) fn from_the_start(step: Step) -> Option<Vec<Self>> {
+        match step {
+            Step::CircuitBreaker => Some((0..ENDS.len()).map(Self::of_breaker).collect()),
+            Step::Timer => Some(Vec::new()),
+            _ => None,
+        }
+    }
+
+    /// Which one an event belongs to, and how long the call took.
+    pub(in crate::telemetry) fn timed(event: &EventKind) -> Option<(Self, Duration)> {
+        match *event {
+            EventKind::CircuitBreaker(ref event) => {
+                let (end, elapsed) = breaker_end(event)?;
+                Some((Self::of_breaker(end), elapsed))
+            }
+            EventKind::Timer(TimerEvent::Success { elapsed, metric }) => {
+                Some((Self::of_timer(metric, "successful", ""), elapsed))
+            }
+            EventKind::Timer(TimerEvent::Failure { elapsed, metric, tag, .. }) => {
+                Some((Self::of_timer(metric, "failed", tag), elapsed))
+            }
+            _ => None,
+        }
     }
 }
 
-/// The labels of its series for one of [`ENDS`].
-pub(in crate::telemetry) fn labels_of_end(watched: &Watched<'_>, end: usize) -> Labels {
-    Labels::new(Some(watched.name), &BREAKER_CALLS, &[ENDS[end]], watched.tags)
+/// An exporter's handles for the series of one instance, each resolved once.
+pub(in crate::telemetry) struct Resolved<H> {
+    name: String,
+    tags: Tags,
+    known: Live<Vec<(Series, H)>>,
+}
+
+impl<H: Clone> Resolved<H> {
+    pub(in crate::telemetry) fn of(
+        watched: &Watched<'_>,
+        resolve: impl Fn(Series, &Labels) -> H,
+    ) -> Option<Self> {
+        let series = Series::from_the_start(watched.step)?.into_iter();
+        let handle =
+            |series| (series, resolve(series, &labels(series, watched.name, watched.tags)));
+        let known = Live::new(series.map(handle).collect::<Vec<_>>());
+        Some(Self { name: watched.name.to_owned(), tags: watched.tags.clone(), known })
+    }
+
+    /// Has the handle of this series used. Takes no lock and no memory but for the first use.
+    pub(in crate::telemetry) fn with(
+        &self,
+        series: Series,
+        resolve: impl FnOnce(Series, &Labels) -> H,
+        use_it: impl FnOnce(&H),
+    ) {
+        let known = self.known.get();
+        if let Some((_, handle)) = known.iter().find(|(known, _)| *known == series) {
+            return use_it(handle);
+        }
+        let handle = resolve(series, &labels(series, &self.name, &self.tags));
+        use_it(&handle);
+        // Of two that come at once one is forgotten, and resolved again when it is needed again.
+        self.known.set([&**known, &[(series, handle)]].concat());
+    }
+}
+
+fn labels(series: Series, name: &str, tags: &Tags) -> Labels {
+    Labels::new(Some(name), series.meter, &series.values, tags)
 }

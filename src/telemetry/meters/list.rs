@@ -109,6 +109,9 @@ meters! {
     TIME_LIMITER_CALLS: Counter "timelimiter.calls" ["kind"] Sum
         "Calls that ended, by how";
 
+    TIMER_CALLS: Timer "timer.calls" ["kind", "failure"] Sum
+        "Calls that ended, by how, and how long they took";
+
     VIRTUAL_THREADS: Gauge "thread.virtual_thread_enabled" [] Max
         "0: calls run as tasks, and no thread is made for any";
 }

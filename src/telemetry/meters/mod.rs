@@ -24,9 +24,10 @@
 //! | `resilience4j.retry.calls.by.attempts` * | counter | `attempts` = `1` to `5`, `more` |
 //! | `resilience4j.retry.retries` *, `.budget.refused.calls` * | counter | |
 //! | `resilience4j.timelimiter.calls` | counter | `kind` = `successful`, `failed`, `timeout` |
+//! | `resilience4j.timer.calls`, or as a timer's settings name it | timer | `kind` = `successful`, `failed`; `failure` = why, empty for a success |
 //! | `resilience4j.thread.virtual_thread_enabled` | gauge, always 0 | (nor `name`) |
 //!
-//! Those with a star are not in Resilience4j. Its `resilience4j.timer.calls` is not here: there is no pattern that only measures. In Prometheus's text dots are underscores, counters end in `_total`, and a timer is a
+//! Those with a star are not in Resilience4j. In Prometheus's text dots are underscores, counters end in `_total`, and a timer is a
 //! histogram `…_seconds` with a gauge `…_seconds_max`, which Micrometer makes of the longest call of the last minutes.
 //!
 //! Instances of one pattern with the same name and tags are one series: the keyed instances of a group, for example, which appear
@@ -37,6 +38,7 @@ mod attached;
 mod families;
 mod group;
 mod list;
+mod named;
 mod read;
 mod recorder;
 mod registry;
@@ -46,14 +48,15 @@ mod watch;
 pub use families::{Families, Family, Labels, Out, Reading};
 pub(crate) use group::Kept;
 pub use list::{METERS, Meter, MeterKind};
+pub(crate) use named::{timer, timer_by_default};
 pub use read::Metered;
+pub(crate) use timing::Histogram;
 pub use timing::{BUCKETS, Timing};
 pub use watch::Meters;
 
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub(super) use self::{
-    exporters::{labels_of_end, timer_of},
-    recorder::{ENDS, timed},
+    exporters::{Resolved, Series},
     watch::{ExporterId, Watched},
 };
 

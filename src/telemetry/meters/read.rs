@@ -9,6 +9,7 @@ use crate::patterns::circuit_breaker::{CircuitBreaker, State};
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::patterns::timer::Timer;
 use crate::registry::Tags;
 use crate::telemetry::snapshot::Snapshot;
 
@@ -163,5 +164,23 @@ impl Metered for TimeLimiter {
 
     fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
         snapshot.time_limiter(self, tags);
+    }
+}
+
+impl Metered for Timer {
+    fn recorder() -> Option<Recorder> {
+        None
+    }
+
+    fn read(&self, out: &mut Out<'_>) {
+        let meter = self.meter();
+        out.timer(meter, &["successful", ""], self.metrics().successful);
+        for (tag, timing) in self.failures() {
+            out.timer(meter, &["failed", tag], timing);
+        }
+    }
+
+    fn describe(&self, tags: &Tags, snapshot: &mut Snapshot) {
+        snapshot.timer(self, tags);
     }
 }

@@ -5,24 +5,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::timing::{Timer, Timing};
+use super::timing::{Histogram, Timing};
 use crate::telemetry::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, Observer, RateLimiterEvent,
 };
 
 /// The kinds of ends that a circuit breaker times, as its meter tags them.
-pub(in crate::telemetry) const ENDS: [&str; 3] = ["successful", "failed", "ignored"];
+pub(super) const ENDS: [&str; 3] = ["successful", "failed", "ignored"];
 
 /// Which of [`ENDS`] an event is, and how long the call took.
-pub(in crate::telemetry) const fn timed(event: &EventKind) -> Option<(usize, Duration)> {
+pub(super) const fn breaker_end(event: &CircuitBreakerEvent) -> Option<(usize, Duration)> {
     match event {
-        EventKind::CircuitBreaker(CircuitBreakerEvent::Success { elapsed }) => Some((0, *elapsed)),
-        EventKind::CircuitBreaker(CircuitBreakerEvent::Error { elapsed, .. }) => {
-            Some((1, *elapsed))
-        }
-        EventKind::CircuitBreaker(CircuitBreakerEvent::IgnoredError { elapsed, .. }) => {
-            Some((2, *elapsed))
-        }
+        CircuitBreakerEvent::Success { elapsed } => Some((0, *elapsed)),
+        CircuitBreakerEvent::Error { elapsed, .. } => Some((1, *elapsed)),
+        CircuitBreakerEvent::IgnoredError { elapsed, .. } => Some((2, *elapsed)),
         _ => None,
     }
 }
@@ -30,7 +26,7 @@ pub(in crate::telemetry) const fn timed(event: &EventKind) -> Option<(usize, Dur
 /// Counts the events of one instance. Takes no lock and no memory at an event.
 #[derive(Debug)]
 pub struct Recorder {
-    timers: Option<Box<[Timer; ENDS.len()]>>,
+    timers: Option<Box<[Histogram; ENDS.len()]>>,
     good: AtomicU64,
     bad: AtomicU64,
     drained: AtomicU64,
@@ -50,7 +46,7 @@ impl Recorder {
     /// One that measures time.
     pub(super) fn timing() -> Self {
         let now = Instant::now();
-        let timers = std::array::from_fn(|_| Timer::new(now));
+        let timers = std::array::from_fn(|_| Histogram::new(now));
         Self { timers: Some(Box::new(timers)), ..Self::counting() }
     }
 
@@ -78,8 +74,8 @@ impl Recorder {
 impl Observer for Recorder {
     fn on_event(&self, event: &Event<'_>) {
         let (counter, by) = match event.kind {
-            EventKind::CircuitBreaker(_) => {
-                if let Some(((end, elapsed), timers)) = timed(&event.kind).zip(self.timers.as_ref())
+            EventKind::CircuitBreaker(kind) => {
+                if let Some(((end, elapsed), timers)) = breaker_end(&kind).zip(self.timers.as_ref())
                 {
                     timers[end].record(event.at, elapsed);
                 }

@@ -13,20 +13,22 @@ pub(super) struct Followed {
     pub(super) address: usize,
     /// The registry for as long as anyone else holds it.
     pub(super) found: Arc<dyn Fn() -> Option<Registry> + Send + Sync>,
-    subscriptions: [ObserverId; 6],
+    subscriptions: [ObserverId; 7],
     groups: ObserverId,
 }
 
 impl Followed {
     pub(super) fn end(&self) {
         let Some(registry) = (self.found)() else { return };
-        let [breakers, retries, bulkheads, pools, limiters, time_limiters] = self.subscriptions;
+        let [breakers, retries, bulkheads, pools, limiters, time_limiters, timers] =
+            self.subscriptions;
         registry.circuit_breakers().unsubscribe(breakers);
         registry.retries().unsubscribe(retries);
         registry.bulkheads().unsubscribe(bulkheads);
         registry.thread_pool_bulkheads().unsubscribe(pools);
         registry.rate_limiters().unsubscribe(limiters);
         registry.time_limiters().unsubscribe(time_limiters);
+        registry.timers().unsubscribe(timers);
         registry.off_keyed(self.groups);
     }
 }
@@ -70,6 +72,7 @@ impl Meters {
             follow(self, &registry.thread_pool_bulkheads()),
             follow(self, &registry.rate_limiters()),
             follow(self, &registry.time_limiters()),
+            follow(self, &registry.timers()),
         ];
         let weak = Arc::downgrade(self.shared());
         let groups = registry.on_keyed(move |group| {
@@ -90,6 +93,7 @@ impl Meters {
         retag(self, &registry.thread_pool_bulkheads());
         retag(self, &registry.rate_limiters());
         retag(self, &registry.time_limiters());
+        retag(self, &registry.timers());
     }
 }
 

@@ -60,7 +60,7 @@ impl Timing {
         })
     }
 
-    pub(super) fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
             *count += more;
         }
@@ -71,19 +71,19 @@ impl Timing {
 
 /// The same, while it grows. Takes no lock and no memory.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(crate) struct Histogram {
     counts: [AtomicU64; BUCKETS.len() + 1],
     /// In nanoseconds: enough for five hundred years.
     sum: AtomicU64,
     max: RecentMax,
 }
 
-impl Timer {
-    pub(super) fn new(now: Instant) -> Self {
+impl Histogram {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { counts: Default::default(), sum: AtomicU64::new(0), max: RecentMax::new(now) }
     }
 
-    pub(super) fn record(&self, now: Instant, elapsed: Duration) {
+    pub(crate) fn record(&self, now: Instant, elapsed: Duration) {
         let bucket = BUCKETS.partition_point(|end| *end < elapsed);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
@@ -91,7 +91,7 @@ impl Timer {
         self.max.record(now, elapsed);
     }
 
-    pub(super) fn read(&self, now: Instant) -> Timing {
+    pub(crate) fn read(&self, now: Instant) -> Timing {
         Timing {
             counts: std::array::from_fn(|at| self.counts[at].load(Ordering::Relaxed)),
             sum: Duration::from_nanos(self.sum.load(Ordering::Relaxed)),
@@ -152,7 +152,7 @@ mod tests {
 
     use tokio::time::Instant;
 
-    use super::{BUCKETS, Timer};
+    use super::{BUCKETS, Histogram};
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
@@ -161,11 +161,11 @@ mod tests {
     #[test]
     fn a_duration_at_the_end_of_a_bucket_belongs_to_it() {
         let now = Instant::now();
-        let timer = Timer::new(now);
+        let histogram = Histogram::new(now);
         for elapsed in [Duration::ZERO, ms(1), ms(5), ms(6), Duration::MAX] {
-            timer.record(now, elapsed);
+            histogram.record(now, elapsed);
         }
-        let timing = timer.read(now);
+        let timing = histogram.read(now);
         let at = |end| timing.cumulative().find(|(is, _)| *is == end).unwrap().1;
         assert_eq!((at(Some(ms(1))), at(Some(ms(5))), at(Some(ms(10)))), (2, 3, 4));
         assert_eq!((at(Some(ms(60_000))), at(None), timing.count()), (4, 5, 5));
@@ -179,18 +179,18 @@ mod tests {
     #[test]
     fn the_greatest_is_forgotten_after_three_minutes() {
         let start = Instant::now();
-        let timer = Timer::new(start);
+        let histogram = Histogram::new(start);
         let at = |seconds| start + Duration::from_secs(seconds);
-        timer.record(at(0), ms(900));
-        timer.record(at(1), ms(300));
-        assert_eq!(timer.read(at(2)).max(), ms(900));
-        timer.record(at(70), ms(500));
-        assert_eq!(timer.read(at(179)).max(), ms(900));
-        assert_eq!(timer.read(at(180)).max(), ms(500));
-        assert_eq!(timer.read(at(240)).max(), Duration::ZERO);
+        histogram.record(at(0), ms(900));
+        histogram.record(at(1), ms(300));
+        assert_eq!(histogram.read(at(2)).max(), ms(900));
+        histogram.record(at(70), ms(500));
+        assert_eq!(histogram.read(at(179)).max(), ms(900));
+        assert_eq!(histogram.read(at(180)).max(), ms(500));
+        assert_eq!(histogram.read(at(240)).max(), Duration::ZERO);
         // The slot of the first minute is used again.
-        timer.record(at(241), ms(1));
-        assert_eq!(timer.read(at(242)).max(), ms(1));
-        assert_eq!(timer.read(at(242)).sum(), ms(1701));
+        histogram.record(at(241), ms(1));
+        assert_eq!(histogram.read(at(242)).max(), ms(1));
+        assert_eq!(histogram.read(at(242)).sum(), ms(1701));
     }
 }

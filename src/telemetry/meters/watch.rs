@@ -125,6 +125,7 @@ impl Meters {
         pipeline.bulkhead().iter().for_each(|step| self.watch(step));
         pipeline.rate_limiter().iter().for_each(|step| self.watch(step));
         pipeline.time_limiter().iter().for_each(|step| self.watch(step));
+        pipeline.timer().iter().for_each(|step| self.watch(step));
     }
 
     /// Watches an instance no more, and says whether it did. All its meters go.

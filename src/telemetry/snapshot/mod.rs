@@ -21,6 +21,8 @@
 //!   "bulkheads": [{"name": "…", "tags": {}, "in_flight": 1, "waiting": 0, "available": 24, "queue_remaining": null, "settings": {}}],
 //!   "rate_limiters": [{"name": "…", "tags": {}, "available_permissions": 50, "waiting": 0, "wait_for_one_seconds": 0.0, "cycle": 7, "settings": {}}],
 //!   "time_limiters": [{"name": "…", "tags": {}, "counters": {}, "settings": {}}],
+//!   "timers": [{"name": "…", "tags": {}, "successful": {"count": 3, "sum_seconds": 0.25, "max_seconds": 0.125},
+//!               "failed": {"timeout": {"count": 1, "sum_seconds": 1.0, "max_seconds": 1.0}}, "settings": {}}],
 //!   "pipelines": [{"name": "inventory", "deadline_seconds": 5.0, "steps": {"circuit_breaker": "inventory", "retry": "patient"}}],
 //!   "keyed_groups": [{"name": "hosts", "entries": 12, "max_entries": 1024, "is_overflowing": false, "counters": {}, "states": {"closed": 11, "open": 1}}],
 //!   "last_reload": {"at_unix_seconds": 1767225500.0, "file": "application.yml", "is_applied": true, "created": 0, "updated": 2, "errors": 0}
@@ -74,6 +76,8 @@ plain! {
         pub rate_limiters: Vec<RateLimiterSnapshot>,
         /// All time limiters.
         pub time_limiters: Vec<TimeLimiterSnapshot>,
+        /// All timers.
+        pub timers: Vec<TimerSnapshot>,
         /// The registry's pipelines: those that are defined, and those that were asked for.
         pub pipelines: Vec<PipelineSnapshot>,
         /// The keyed groups that the registry knows.
@@ -222,6 +226,30 @@ plain! {
         pub error: u64,
         /// Given up.
         pub timeout: u64,
+    }
+
+    /// One timer.
+    pub struct TimerSnapshot {
+        /// The name.
+        pub name: String,
+        /// The tags that it is watched with.
+        pub tags: BTreeMap<String, String>,
+        /// Calls that succeeded.
+        pub successful: TimingSnapshot,
+        /// Calls that failed, by the tag that says why.
+        pub failed: BTreeMap<&'static str, TimingSnapshot>,
+        /// Its settings.
+        pub settings: Settings,
+    }
+
+    /// How long calls took.
+    pub struct TimingSnapshot {
+        /// How many there were.
+        pub count: u64,
+        /// All together.
+        pub sum_seconds: f64,
+        /// The longest of the last two to three minutes.
+        pub max_seconds: f64,
     }
 
     /// One change of a circuit breaker's state.

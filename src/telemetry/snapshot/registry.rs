@@ -34,6 +34,7 @@ impl Snapshot {
         snapshot.view(&registry.thread_pool_bulkheads());
         snapshot.view(&registry.rate_limiters());
         snapshot.view(&registry.time_limiters());
+        snapshot.view(&registry.timers());
         snapshot.registry(registry);
         snapshot.sorted()
     }
@@ -77,6 +78,7 @@ fn namesakes(registry: &Registry, name: &str) -> BTreeMap<&'static str, String> 
         step(&registry.circuit_breakers(), name),
         step(&registry.rate_limiters(), name),
         step(&registry.time_limiters(), name),
+        step(&registry.timers(), name),
         bulkhead.or_else(|| step(&registry.thread_pool_bulkheads(), name)),
     ]
     .into_iter()

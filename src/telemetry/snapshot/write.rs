@@ -7,14 +7,16 @@ use tokio::time::Instant;
 use super::{
     BulkheadSnapshot, CircuitBreakerCounters, CircuitBreakerSnapshot, RateLimiterSnapshot,
     RetryCounters, RetrySnapshot, Snapshot, TimeLimiterCounters, TimeLimiterSnapshot,
-    TransitionSnapshot, WindowSnapshot,
+    TimerSnapshot, TimingSnapshot, TransitionSnapshot, WindowSnapshot,
 };
 use crate::patterns::bulkhead::Bulkhead;
 use crate::patterns::circuit_breaker::{CircuitBreaker, Transition, TransitionReason};
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::patterns::retry::Retry;
 use crate::patterns::time_limiter::TimeLimiter;
+use crate::patterns::timer::Timer;
 use crate::registry::Tags;
+use crate::telemetry::meters::Timing;
 
 fn tags(given: &Tags) -> BTreeMap<String, String> {
     given.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
@@ -58,6 +60,13 @@ impl TransitionSnapshot {
     }
 }
 
+impl TimingSnapshot {
+    fn new(of: &Timing) -> Self {
+        let (sum, max) = (of.sum().as_secs_f64(), of.max().as_secs_f64());
+        Self { count: of.count(), sum_seconds: sum, max_seconds: max }
+    }
+}
+
 impl Snapshot {
     pub(in crate::telemetry) fn new() -> Self {
         let since_1970 = crate::clock::since_epoch();
@@ -71,6 +80,7 @@ impl Snapshot {
         self.bulkheads.sort_by(|a, b| (&a.name, &a.tags).cmp(&(&b.name, &b.tags)));
         self.rate_limiters.sort_by(|a, b| (&a.name, &a.tags).cmp(&(&b.name, &b.tags)));
         self.time_limiters.sort_by(|a, b| (&a.name, &a.tags).cmp(&(&b.name, &b.tags)));
+        self.timers.sort_by(|a, b| (&a.name, &a.tags).cmp(&(&b.name, &b.tags)));
         self
     }
 
@@ -158,6 +168,17 @@ impl Snapshot {
                 error: now.error,
                 timeout: now.timeout,
             },
+            settings: of.config().described(),
+        });
+    }
+
+    pub(in crate::telemetry) fn timer(&mut self, of: &Timer, given: &Tags) {
+        let failed = of.failures();
+        self.timers.push(TimerSnapshot {
+            name: of.name().to_owned(),
+            tags: tags(given),
+            successful: TimingSnapshot::new(&of.metrics().successful),
+            failed: failed.iter().map(|(tag, of)| (*tag, TimingSnapshot::new(of))).collect(),
             settings: of.config().described(),
         });
     }

@@ -33,7 +33,10 @@ mod imp {
             EventKind::Keyed(event) => keyed(name, event),
             EventKind::Reload(event) => reload(name, event),
             // Of these only refusals and timeouts are worth one.
-            EventKind::Bulkhead(_) | EventKind::RateLimiter(_) | EventKind::TimeLimiter(_) => {}
+            EventKind::Bulkhead(_)
+            | EventKind::RateLimiter(_)
+            | EventKind::TimeLimiter(_)
+            | EventKind::Timer(_) => {}
         }
     }
 
