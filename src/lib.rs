@@ -1,4 +1,4 @@
-//! Client-side resilience: circuit breaker, retry, bulkhead, rate limiter and time limiter around the
+//! Client-side resilience: circuit breaker, retry, bulkhead, rate limiter, time limiter and timer around the
 //! calls that a service makes to other services.
 //!
 //! # Where to start
@@ -8,7 +8,7 @@
 //! - You use hyper, or any tower service: [`Pipeline::http`] and [`Pipeline::builder`] are one layer with all patterns in
 //!   the right order.
 //! - You compose yourself: [`CircuitBreakerLayer`], [`RetryLayer`], [`BulkheadLayer`], [`RateLimiterLayer`],
-//!   [`TimeLimiterLayer`], with [`ErrorLayer`] at the bottom.
+//!   [`TimeLimiterLayer`], [`TimerLayer`], with [`ErrorLayer`] at the bottom.
 //! - You have no tower: [`CircuitBreaker::call`], [`Retry::call`], … go around any future, and [`Pipeline::call`] is all of
 //!   them; `try_acquire` and `record` are there for calls made by hand.
 //!

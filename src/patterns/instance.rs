@@ -64,6 +64,13 @@ mod private {
     pub trait Sealed {}
 }
 
+/// Attaches an observer and says how to take it off, which does not keep the instance alive.
+pub(crate) fn listen<H: Instance>(instance: &H, observer: &Arc<dyn Observer>) -> Detach {
+    let id = instance.attach(observer.clone());
+    let weak = instance.weak();
+    Box::new(move || weak().iter().for_each(|instance| instance.detach(id)))
+}
+
 macro_rules! instance {
     ($($handle:ident, $config:ident $(, $is_at_rest:expr)?;)*) => {
         $(
@@ -120,14 +127,7 @@ macro_rules! instance {
                 ///
                 /// Unit: events. Range: from 1; zero is taken for it. Resilience4j keeps 100.
                 pub fn events(&self, capacity: usize) -> Events {
-                    Events::new(capacity, |observer| vec![self.listen(observer)])
-                }
-
-                /// Attaches an observer that does not keep the instance alive, and says how to take it off.
-                pub(crate) fn listen(&self, observer: &Arc<dyn Observer>) -> Detach {
-                    let id = self.shared.attach(observer.clone());
-                    let shared = Arc::downgrade(&self.shared);
-                    Box::new(move || shared.upgrade().iter().for_each(|shared| shared.detach(id)))
+                    Events::new(capacity, |observer| vec![listen(self, observer)])
                 }
             }
         )*

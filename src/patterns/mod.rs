@@ -15,3 +15,4 @@ pub mod timer;
 mod waiting;
 
 pub use instance::Instance;
+pub(crate) use instance::listen;

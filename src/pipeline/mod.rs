@@ -92,7 +92,7 @@ use crate::patterns::time_limiter::TimeLimiter;
 use crate::patterns::timer::Timer;
 use crate::replay::CloneRequest;
 use crate::telemetry::meters::Out;
-use crate::telemetry::{Event, Events, Observer};
+use crate::telemetry::{Events, Observer};
 use live::Current;
 pub(crate) use live::LiveSteps;
 pub(crate) use steps::Steps;
@@ -231,7 +231,8 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     }
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
-    /// it that one's calls too.
+    /// it that one's calls too. Where a [registry](crate::Registry::pipeline) exchanges the steps, it hears of the new ones, and no
+    /// more of the old.
     ///
     /// ```
     /// use seawall::telemetry::Event;
@@ -242,19 +243,8 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// # Ok(()) }
     /// ```
     pub fn observe(&self, observer: impl Observer) {
-        let observer = Arc::new(observer);
-        let share = || {
-            let observer = observer.clone();
-            move |event: &Event<'_>| observer.on_event(event)
-        };
-        let Steps { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } =
-            &*self.steps.get();
-        retry.iter().for_each(|step| step.observe(share()));
-        circuit_breaker.iter().for_each(|step| step.observe(share()));
-        rate_limiter.iter().for_each(|step| step.observe(share()));
-        time_limiter.iter().for_each(|step| step.observe(share()));
-        bulkhead.iter().for_each(|step| step.observe(share()));
-        timer.iter().for_each(|step| step.observe(share()));
+        let observer: Arc<dyn Observer> = Arc::new(observer);
+        drop(self.steps.listen(&observer));
     }
 
     /// What any step does from now on, as a stream; see [`observe`](Self::observe) and
@@ -272,20 +262,7 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
     /// # Ok(()) }
     /// ```
     pub fn events(&self, capacity: usize) -> Events {
-        Events::new(capacity, |observer| {
-            let Steps {
-                retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, ..
-            } = &*self.steps.get();
-            let all = [
-                retry.as_ref().map(|step| step.listen(observer)),
-                circuit_breaker.as_ref().map(|step| step.listen(observer)),
-                rate_limiter.as_ref().map(|step| step.listen(observer)),
-                time_limiter.as_ref().map(|step| step.listen(observer)),
-                bulkhead.as_ref().map(|step| step.listen(observer)),
-                timer.as_ref().map(|step| step.listen(observer)),
-            ];
-            all.into_iter().flatten().collect()
-        })
+        Events::new(capacity, |observer| self.steps.listen(observer))
     }
 
     /// The same pipeline as a layer over a service whose error can hold a rejection already (another

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::patterns::Instance;
 use crate::patterns::bulkhead::{Bulkhead, BulkheadConfig, BulkheadConfigBuilder};
 use crate::patterns::circuit_breaker::{
     CircuitBreaker, CircuitBreakerConfig, CircuitBreakerConfigBuilder,
@@ -13,9 +12,10 @@ use crate::patterns::rate_limiter::{RateLimiter, RateLimiterConfig, RateLimiterC
 use crate::patterns::retry::{Retry, RetryConfig, RetryConfigBuilder};
 use crate::patterns::time_limiter::{TimeLimiter, TimeLimiterConfig, TimeLimiterConfigBuilder};
 use crate::patterns::timer::{Timer, TimerConfig, TimerConfigBuilder};
+use crate::patterns::{Instance, listen};
 use crate::settings::{self, ConfigError};
-use crate::telemetry::Observer;
 use crate::telemetry::meters::{Metered, Out};
+use crate::telemetry::{Detach, Observer};
 
 /// The steps of a finished pipeline.
 #[derive(Clone, Debug)]
@@ -30,6 +30,23 @@ pub(crate) struct Steps {
     pub(crate) timer: Option<Timer>,
     /// Steps that others held too when the pipeline was made, so that nothing follows from it.
     pub(crate) common: Vec<Step>,
+}
+
+/// Does the same for each step that there is.
+macro_rules! each_step {
+    ($steps:expr, $step:ident => $work:expr) => {{
+        let steps: &Steps = $steps;
+        steps.retry.iter().for_each(|$step| $work);
+        steps.circuit_breaker.iter().for_each(|$step| $work);
+        steps.rate_limiter.iter().for_each(|$step| $work);
+        steps.time_limiter.iter().for_each(|$step| $work);
+        steps.bulkhead.iter().for_each(|$step| $work);
+        steps.timer.iter().for_each(|$step| $work);
+    }};
+}
+
+const fn step_of<H: Instance>(_: &H) -> Step {
+    H::STEP
 }
 
 impl Steps {
@@ -61,51 +78,44 @@ impl Steps {
 
     /// Steps that somebody else holds and that are not known for it.
     fn held(&self) -> Vec<Step> {
-        fn held<H: Instance>(step: &Option<H>) -> Option<Step> {
-            step.as_ref().filter(|step| step.is_shared()).map(|_| H::STEP)
-        }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
-        let all = [
-            held(retry),
-            held(circuit_breaker),
-            held(rate_limiter),
-            held(time_limiter),
-            held(bulkhead),
-            held(timer),
-        ];
-        all.into_iter().flatten().filter(|step| !self.common.contains(step)).collect()
+        let mut held = Vec::new();
+        each_step!(self, step => if step.is_shared() && self.is_own(step) { held.push(step_of(step)) });
+        held
+    }
+
+    /// Was it the pipeline's own when that was made?
+    fn is_own<H: Instance>(&self, _: &H) -> bool {
+        !self.common.contains(&H::STEP)
     }
 
     /// Attaches an observer to the steps that are the pipeline's own.
     pub(super) fn attach(&self, observer: &Arc<dyn Observer>) {
-        fn attach<H: Instance>(steps: &Steps, step: Option<&H>, observer: &Arc<dyn Observer>) {
-            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
-                step.attach(observer.clone());
-            }
-        }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
-        attach(self, retry.as_ref(), observer);
-        attach(self, circuit_breaker.as_ref(), observer);
-        attach(self, rate_limiter.as_ref(), observer);
-        attach(self, time_limiter.as_ref(), observer);
-        attach(self, bulkhead.as_ref(), observer);
-        attach(self, timer.as_ref(), observer);
+        each_step!(self, step => if self.is_own(step) { Instance::attach(step, observer.clone()); });
+    }
+
+    /// Attaches an observer to all steps but those whose addresses are known. What comes back takes it off.
+    pub(super) fn listen(
+        &self,
+        observer: &Arc<dyn Observer>,
+        is_known: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, Detach)> {
+        let mut attached = Vec::new();
+        each_step!(self, step => if !is_known(step.address()) {
+            attached.push((step.address(), listen(step, observer)));
+        });
+        attached
+    }
+
+    /// Where the steps are.
+    pub(super) fn addresses(&self) -> Vec<usize> {
+        let mut addresses = Vec::new();
+        each_step!(self, step => addresses.push(step.address()));
+        addresses
     }
 
     /// What the meters of the steps say that are the pipeline's own.
     pub(super) fn read(&self, out: &mut Out<'_>) {
-        fn read<H: Metered>(steps: &Steps, step: Option<&H>, out: &mut Out<'_>) {
-            if let Some(step) = step.filter(|_| !steps.common.contains(&H::STEP)) {
-                step.read(out);
-            }
-        }
-        let Self { retry, circuit_breaker, rate_limiter, time_limiter, bulkhead, timer, .. } = self;
-        read(self, retry.as_ref(), out);
-        read(self, circuit_breaker.as_ref(), out);
-        read(self, rate_limiter.as_ref(), out);
-        read(self, time_limiter.as_ref(), out);
-        read(self, bulkhead.as_ref(), out);
-        read(self, timer.as_ref(), out);
+        each_step!(self, step => if self.is_own(step) { Metered::read(step, out) });
     }
 
     /// What of the settings, as they stand, has to fit together.

@@ -1,4 +1,6 @@
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tower::{Layer, Service, ServiceExt};
@@ -6,6 +8,7 @@ use tower::{Layer, Service, ServiceExt};
 use super::LiveSteps;
 use crate::patterns::Instance;
 use crate::pipeline::steps::{Steps, Terms};
+use crate::telemetry::{BulkheadEvent, Event, EventKind};
 use crate::{Bulkhead, BulkheadConfig, Pipeline, Step, TimeLimiterConfig};
 
 fn closed() -> Bulkhead {
@@ -81,4 +84,50 @@ fn settings_can_be_checked_before_they_are_applied() {
         Terms { deadline: Some(Duration::ZERO), ..timeout(1) }.check().unwrap_err().key(),
         "deadline"
     );
+}
+
+#[tokio::test]
+async fn an_observer_hears_of_the_steps_that_there_are() {
+    let [first, second] = ["first", "second"].map(Bulkhead::with_defaults);
+    let source = LiveSteps::new(steps(Some(first.clone())));
+    let pipeline = Pipeline::builder("shop").build_live(source.clone());
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = heard.clone();
+    pipeline.observe(move |event: &Event<'_>| {
+        if event.kind == EventKind::Bulkhead(BulkheadEvent::CallPermitted) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let mut events = pipeline.events(10);
+    let mut hears = |bulkhead: &Bulkhead| {
+        let before = heard.load(Ordering::Relaxed);
+        drop(bulkhead.try_acquire());
+        let streamed = std::iter::from_fn(|| events.try_recv()).count();
+        (heard.load(Ordering::Relaxed) - before, streamed)
+    };
+    assert_eq!((hears(&first), hears(&second)), ((1, 2), (0, 0)));
+    // Those that stay are not listened to twice.
+    source.set(steps(Some(first.clone())));
+    assert_eq!((hears(&first), hears(&second)), ((1, 2), (0, 0)));
+    source.set(steps(Some(second.clone())));
+    assert_eq!((hears(&first), hears(&second)), ((0, 0), (1, 2)));
+    source.set(steps(None));
+    assert_eq!((hears(&first), hears(&second)), ((0, 0), (0, 0)));
+    source.set(steps(Some(first.clone())));
+    assert_eq!((hears(&first), hears(&second)), ((1, 2), (0, 0)));
+    drop(events);
+    assert_eq!(Arc::strong_count(&heard), 2);
+}
+
+#[tokio::test]
+async fn a_stream_of_a_live_pipeline_goes_when_either_side_does() {
+    let bulkhead = Bulkhead::with_defaults("shop");
+    let source = LiveSteps::new(steps(Some(bulkhead.clone())));
+    let pipeline = Pipeline::builder("shop").build_live(source.clone());
+    drop(pipeline.events(10));
+    drop(bulkhead.try_acquire());
+    let mut events = pipeline.events(10);
+    drop(bulkhead);
+    drop((source, pipeline));
+    assert!(events.recv().await.is_none(), "nobody is left who could tell");
 }
