@@ -6,13 +6,10 @@
 
 mod cases;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use cases::Case;
-
-const CALLS: u64 = 10_000;
-/// Before the counted calls: windows fill, thread-locals come to be.
-const WARM_UP: u64 = 1_000;
+use cases::callgrind::{self, instructions};
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -21,11 +18,7 @@ fn main() -> ExitCode {
 
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let has = |flag| arguments.iter().any(|argument| argument == flag);
-    if let [flag, name, calls] = &arguments[..]
-        && flag == "--calls-of"
-    {
-        let case = all.iter_mut().find(|case| case.name == name).expect("a case of this name");
-        case.run(WARM_UP + calls.parse::<u64>().expect("a number"));
+    if callgrind::is_counted(&arguments, &mut all) {
         return ExitCode::SUCCESS;
     }
     if !has("--bench") {
@@ -67,26 +60,4 @@ fn report(all: &[Case], part: &str) -> Result<bool, String> {
         println!("{:<36}{total:>14}{above:>12}{target:>10}{mark}", case.name);
     }
     Ok(over)
-}
-
-fn instructions(name: &str) -> Result<u64, String> {
-    let (once, twice) = (collected(name, CALLS)?, collected(name, 2 * CALLS)?);
-    Ok((twice.saturating_sub(once) + CALLS / 2) / CALLS)
-}
-
-/// All instructions of a process that makes so many calls.
-fn collected(name: &str, calls: u64) -> Result<u64, String> {
-    let this = std::env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(this)
-        .args(["--calls-of", name, &calls.to_string()])
-        .output()
-        .map_err(|error| format!("valgrind is needed and cannot be run: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let count = said.lines().find_map(|line| line.split_once("Collected :"));
-    count
-        .filter(|_| output.status.success())
-        .and_then(|(_, count)| count.trim().parse().ok())
-        .ok_or_else(|| format!("valgrind counted nothing for `{name}`:\n{said}"))
 }

@@ -5,10 +5,12 @@
 //! (`tests/allocations.rs`). A new layer is one line in `list.rs`.
 
 // Each binary uses a part of this.
-#![allow(dead_code, unreachable_pub, missing_docs, missing_debug_implementations)]
+#![allow(dead_code, unused_imports, unreachable_pub, missing_docs, missing_debug_implementations)]
 
 mod bottom;
+pub mod callgrind;
 mod list;
+pub mod rounds;
 
 use std::future::Future;
 use std::hint::black_box;
