@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::{MODULES, Sections};
+use super::document::{MODULES, Sections, holders};
 use super::model::table::Table;
 use super::model::{CLASSIFIER, PIPELINE};
 use super::problem::{Origin, Report};
@@ -96,6 +96,10 @@ impl Places {
                     for section_key in sections {
                         let above = vec![module.key.to_owned(), (*section_key).to_owned()];
                         let path = format!("{}.{}", module.table.name, section.id);
+                        if let Some(holder) = module.within {
+                            let above = [vec![holder.to_owned()], above.clone()].concat();
+                            named.push((above, path.clone(), child.id.clone(), module.table));
+                        }
                         named.push((above, path, child.id.clone(), module.table));
                     }
                 }
@@ -149,7 +153,7 @@ impl Places {
     /// Does it begin as a key of ours would?
     fn is_likely(&self, words: &[&str]) -> bool {
         let known = MODULES.iter().map(|module| module.key).chain(["classifiers", "pipelines"]);
-        let known: Vec<_> = known.collect();
+        let known: Vec<_> = known.chain(holders()).collect();
         (1..=words.len().min(3)).any(|count| {
             let first = fold(&words[..count].concat());
             known.contains(&first.as_str())

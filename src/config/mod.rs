@@ -33,7 +33,8 @@
 //! # What is read
 //!
 //! The trees `resilience4j` and `seawall`; all else in a file is left alone. Both have the same sections, and may stand side by side:
-//! `circuit_breaker`, `retry`, `bulkhead`, `thread_pool_bulkhead`, `rate_limiter`, `time_limiter`, each with
+//! `circuit_breaker`, `retry`, `bulkhead`, `thread_pool_bulkhead`, `rate_limiter`, `time_limiter` and `timer`, which Resilience4j has as
+//! `micrometer.timer`, each with
 //!
 //! | key | what |
 //! |---|---|
@@ -42,8 +43,8 @@
 //! | `tags` | tags of all instances |
 //!
 //! The settings are the fields of [`CircuitBreakerSettings`], [`RetrySettings`], [`BulkheadSettings`],
-//! [`ThreadPoolBulkheadSettings`], [`RateLimiterSettings`], [`TimeLimiterSettings`], with [`BackoffSettings`] and [`BudgetSettings`] in
-//! them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges and defaults. Below
+//! [`ThreadPoolBulkheadSettings`], [`RateLimiterSettings`], [`TimeLimiterSettings`], [`TimerSettings`], with [`BackoffSettings`] and
+//! [`BudgetSettings`] in them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges and defaults. Below
 //! `seawall` there are also
 //!
 //! | key | what |
@@ -125,7 +126,7 @@ pub use loader::Loader;
 pub use model::{
     BackoffSettings, BudgetSettings, BulkheadSettings, CircuitBreakerSettings, ClassifierSettings,
     PipelineSettings, RateLimiterSettings, RetrySettings, ThreadPoolBulkheadSettings,
-    TimeLimiterSettings,
+    TimeLimiterSettings, TimerSettings,
 };
 pub use pipelines::{ClassifierPlan, PipelinePlan};
 pub use problem::{ConfigErrors, Problem};
