@@ -41,11 +41,12 @@
 //! | `configs` | shared settings by name |
 //! | `instances` (also `backends`, `limiters`) | the instances by name, in the order of the file |
 //! | `tags` | tags of all instances |
+//! | `retryAspectOrder`, …, `timerAspectOrder` | may only say the order that pipelines have at any rate, with the timer innermost |
 //!
 //! The settings are the fields of [`CircuitBreakerSettings`], [`RetrySettings`], [`BulkheadSettings`],
 //! [`ThreadPoolBulkheadSettings`], [`RateLimiterSettings`], [`TimeLimiterSettings`], [`TimerSettings`], with [`BackoffSettings`] and
-//! [`BudgetSettings`] in them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges and defaults. Below
-//! `seawall` there are also
+//! [`BudgetSettings`] in them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges
+//! and defaults. Below `seawall` there are also
 //!
 //! | key | what |
 //! |---|---|
