@@ -176,3 +176,29 @@ fn take<'a, 'w>(words: &'a [&'w str], key: &str) -> Option<&'a [&'w str]> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_others_variables_are_to_be_expected_only_those_are_errors_that_are_likely_ours() {
+        for (name, is_ours) in [
+            ("SEAWALL_CIRCUIT_BREAKER_INSTANCES_ORDERS_SLIDING_WINDOW_SIZE", true),
+            ("RESILIENCE4J_RETRY_INSTANCES_ORDERS_MAXATTEMPTS", true),
+            ("RESILIENCE4J_RETYR_INSTANCES_ORDERS_MAXATTEMPTS", true),
+            ("RESILIENCE4J_MICROMETER_TIMER_INSTANCES_ORDERS_METRICNAMES", true),
+            ("SEAWALL_TIMER_INSTANCES_ORDERS_METRIC_NAMES", true),
+            ("SEAWALL_PIPELINES_ORDERS_DEADLINE", true),
+            ("SEAWALL_SERVICE_HOST", false),
+            ("SEAWALL_PORT_80_TCP_ADDR", false),
+        ] {
+            let env = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+            for foreign in [true, false] {
+                let mut report = Report::new("f");
+                assert!(overrides(&env, &Branch::root([]), foreign, &mut report).is_empty());
+                assert_eq!(report.has_errors(), is_ours || !foreign, "{name}, {foreign}");
+            }
+        }
+    }
+}

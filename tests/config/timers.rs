@@ -136,6 +136,16 @@ fn explain_has_them_and_the_pipelines_that_they_are_in() {
     assert_eq!(plans, ["users", "orders"]);
 }
 
+#[test]
+fn a_pipeline_may_have_a_timer_and_nothing_else() {
+    let text = "seawall: {timer.instances: {a: {}, b: {}}, retry.instances.b: {}, pipelines: {a: {}, b: {timer: b}}}";
+    let config = yaml(text).unwrap_or_else(|errors| panic!("{errors}"));
+    for plan in config.pipelines() {
+        assert_eq!(plan.timer, Some(plan.name.clone()));
+        assert!(plan.retry.is_none(), "one that names a step has no other");
+    }
+}
+
 /// The settings of a timer are a new `Arc` after each update.
 fn settings(timer: &Timer) -> *const seawall::TimerConfig {
     std::sync::Arc::as_ptr(&timer.config())
