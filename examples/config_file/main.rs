@@ -54,6 +54,11 @@ async fn thirty_calls(orders: &Pipeline) {
     }
     let attempts = orders.retry().map_or(1, |retry| retry.config().max_attempts());
     println!("  30 calls with up to {attempts} attempts each: {good} succeed");
+    if let Some(timer) = orders.timer() {
+        let (metrics, config) = (timer.metrics(), timer.config());
+        let (fine, failed) = (metrics.successful.count(), metrics.failed.count());
+        println!("  {} so far: {fine} successful, {failed} failed", config.metric_names());
+    }
 }
 
 /// Writes the file anew and waits until it was seen.
@@ -61,7 +66,10 @@ async fn edit(path: &Path, watch: &Watch, from: &str, to: &str) -> std::io::Resu
     println!("\nedit: `{from}` becomes `{to}`");
     let text = fs::read_to_string(path)?.replace(from, to);
     let before = watch.reloads();
-    fs::write(path, text)?;
+    // In one step, for a file that is read while it is written is read in part.
+    let new = path.with_extension("new");
+    fs::write(&new, text)?;
+    fs::rename(&new, path)?;
     while watch.reloads() == before {
         tokio::time::sleep(LOOK).await;
     }

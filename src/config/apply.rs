@@ -64,6 +64,7 @@ impl Config {
         )?;
         run.put(&registry.rate_limiters(), |config| &config.rate_limiters)?;
         run.put(&registry.time_limiters(), |config| &config.time_limiters)?;
+        run.put(&registry.timers(), |config| &config.timers)?;
         let Run { mut done, .. } = run;
         // The instances come first: a pipeline refers to them.
         self.define(registry, previous, &mut done)?;
@@ -111,13 +112,14 @@ fn spec(plan: &PipelinePlan) -> PipelineSpec {
         spec = spec.rules(classifier.rules.clone());
     }
     type Setter = fn(PipelineSpec, Arc<str>) -> PipelineSpec;
-    let steps: [(&Option<Arc<str>>, Setter); 6] = [
+    let steps: [(&Option<Arc<str>>, Setter); 7] = [
         (&plan.retry, PipelineSpec::retry),
         (&plan.circuit_breaker, PipelineSpec::circuit_breaker),
         (&plan.rate_limiter, PipelineSpec::rate_limiter),
         (&plan.time_limiter, PipelineSpec::time_limiter),
         (&plan.bulkhead, PipelineSpec::bulkhead),
         (&plan.thread_pool_bulkhead, PipelineSpec::thread_pool_bulkhead),
+        (&plan.timer, PipelineSpec::timer),
     ];
     for (name, set) in steps {
         if let Some(name) = name {

@@ -33,6 +33,7 @@ pub(super) enum Meaning {
     Predicate(Arc<dyn Fn(Cause) -> bool + Send + Sync>),
     Backoff(Backoff),
     Hook(Arc<dyn Fn(&BackoffContext) + Send + Sync>),
+    FailureTag(Arc<dyn Fn(Cause) -> &'static str + Send + Sync>),
 }
 
 /// Class, and what it stands for.
@@ -171,6 +172,16 @@ impl ClassMap {
         hook: impl Fn(&BackoffContext) + Send + Sync + 'static,
     ) -> Self {
         self.with(class, Meaning::Hook(Arc::new(hook)))
+    }
+
+    /// What a timer's meter says of a call that failed for this cause (`onFailureTagResolver`).
+    #[must_use]
+    pub fn failure_tag(
+        self,
+        class: &str,
+        tag: impl Fn(Cause) -> &'static str + Send + Sync + 'static,
+    ) -> Self {
+        self.with(class, Meaning::FailureTag(Arc::new(tag)))
     }
 
     pub(super) fn get(&self, class: &str) -> Option<&Meaning> {

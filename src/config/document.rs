@@ -6,9 +6,9 @@ use super::model::kind::Kind;
 use super::model::table::Table;
 use super::model::{
     BULKHEAD, CIRCUIT_BREAKER, CLASSIFIER, PIPELINE, RATE_LIMITER, RETRY, THREAD_POOL_BULKHEAD,
-    TIME_LIMITER,
+    TIME_LIMITER, TIMER,
 };
-use super::problem::Origin;
+use super::problem::{Origin, Report};
 use super::read::{Reader, Record};
 use super::tree::branch::{Branch, Child, Keys};
 use super::{fixed, order};
@@ -22,48 +22,63 @@ pub(super) struct Module {
     pub(super) table: &'static Table,
     /// Its key, folded.
     pub(super) key: &'static str,
+    /// A key below which that may stand too.
+    pub(super) within: Option<&'static str>,
     /// What the section of instances may be called, folded.
     pub(super) instances: &'static [&'static str],
     /// The key of its place in the order of the patterns, folded, if it has one.
     pub(super) aspect: Option<&'static str>,
 }
 
-pub(super) static MODULES: [Module; 6] = [
+pub(super) static MODULES: [Module; 7] = [
     Module {
         table: &CIRCUIT_BREAKER,
         key: "circuitbreaker",
+        within: None,
         instances: &["instances", "backends"],
         aspect: Some("circuitbreakeraspectorder"),
     },
     Module {
         table: &RETRY,
         key: "retry",
+        within: None,
         instances: &["instances", "backends"],
         aspect: Some("retryaspectorder"),
     },
     Module {
         table: &BULKHEAD,
         key: "bulkhead",
+        within: None,
         instances: &["instances", "backends"],
         aspect: Some("bulkheadaspectorder"),
     },
     Module {
         table: &THREAD_POOL_BULKHEAD,
         key: "threadpoolbulkhead",
+        within: None,
         instances: &["instances", "backends"],
         aspect: None,
     },
     Module {
         table: &RATE_LIMITER,
         key: "ratelimiter",
+        within: None,
         instances: &["instances", "limiters"],
         aspect: Some("ratelimiteraspectorder"),
     },
     Module {
         table: &TIME_LIMITER,
         key: "timelimiter",
+        within: None,
         instances: &["instances"],
         aspect: Some("timelimiteraspectorder"),
+    },
+    Module {
+        table: &TIMER,
+        key: "timer",
+        within: Some("micrometer"),
+        instances: &["instances"],
+        aspect: Some("timeraspectorder"),
     },
 ];
 
@@ -88,7 +103,7 @@ pub(super) struct Section {
 #[derive(Debug, Default)]
 pub(super) struct Document {
     /// In the order of [`MODULES`].
-    pub(super) sections: [Section; 6],
+    pub(super) sections: [Section; 7],
     pub(super) classifiers: Vec<Named>,
     pub(super) pipelines: Vec<Named>,
 }
@@ -96,12 +111,13 @@ pub(super) struct Document {
 /// The sections of a file before anything in them is read.
 #[derive(Default)]
 pub(super) struct Sections<'t> {
-    pub(super) modules: [Option<Branch<'t>>; 6],
+    pub(super) modules: [Option<Branch<'t>>; 7],
     pub(super) classifiers: Option<Branch<'t>>,
     pub(super) pipelines: Option<Branch<'t>>,
     /// Those of which nothing can apply here, by their folded keys.
     fixed: Vec<(String, Branch<'t>)>,
-    unknown: Vec<Child<'t>>,
+    /// With the key above them that holds sections, if they stand below one.
+    unknown: Vec<(Option<&'static str>, Child<'t>)>,
 }
 
 fn join<'t>(to: &mut Option<Branch<'t>>, branch: Branch<'t>) {
@@ -111,12 +127,21 @@ fn join<'t>(to: &mut Option<Branch<'t>>, branch: Branch<'t>) {
     }
 }
 
+/// The keys below which sections may stand.
+pub(super) fn holders() -> impl Iterator<Item = &'static str> + Clone {
+    MODULES.iter().filter_map(|module| module.within)
+}
+
 impl<'t> Sections<'t> {
-    pub(super) fn of(root: &Branch<'t>, report: &mut super::problem::Report) -> Self {
+    pub(super) fn of(root: &Branch<'t>, report: &mut Report) -> Self {
         let mut sections = Self::default();
         for tree in root.open_ours(&ROOTS, report) {
             let own = tree.id == "seawall";
             for child in tree.branch.open(Keys::Relaxed, report) {
+                if let Some(above) = holders().find(|holder| *holder == child.id) {
+                    sections.held(above, &child.branch, report);
+                    continue;
+                }
                 let module = MODULES.iter().position(|module| module.key == child.id);
                 match (module, child.id.as_str()) {
                     (Some(module), _) => join(&mut sections.modules[module], child.branch),
@@ -127,11 +152,22 @@ impl<'t> Sections<'t> {
                     (None, id) if fixed::is_known(id) => {
                         sections.fixed.push((child.id, child.branch));
                     }
-                    (None, _) => sections.unknown.push(child),
+                    (None, _) => sections.unknown.push((None, child)),
                 }
             }
         }
         sections
+    }
+
+    /// The sections below a key that holds some.
+    fn held(&mut self, above: &'static str, branch: &Branch<'t>, report: &mut Report) {
+        for child in branch.open(Keys::Relaxed, report) {
+            let is_it = |module: &Module| module.within == Some(above) && module.key == child.id;
+            match MODULES.iter().position(is_it) {
+                Some(module) => join(&mut self.modules[module], child.branch),
+                None => self.unknown.push((Some(above), child)),
+            }
+        }
     }
 }
 
@@ -139,13 +175,15 @@ impl Document {
     pub(super) fn read<'t>(reader: &mut Reader<'_, 't>, root: &Branch<'t>) -> Self {
         let Sections { modules, classifiers, pipelines, fixed, unknown } =
             Sections::of(root, reader.report);
-        let known = MODULES.iter().map(|module| module.table.name);
-        for child in &unknown {
-            let own: &[&str] = match child.branch.path.starts_with("seawall") {
-                true => &["classifiers", "pipelines"],
-                false => &[],
+        for (above, child) in &unknown {
+            let is_here = |module: &&Module| above.is_none() || module.within == *above;
+            let known = MODULES.iter().filter(is_here).map(|module| module.table.name);
+            let own: &[&str] = match (above, child.branch.path.starts_with("seawall")) {
+                (None, true) => &["classifiers", "pipelines"],
+                _ => &[],
             };
-            reader.unknown(child, known.clone().chain(own.iter().copied()));
+            let holders = holders().filter(|_| above.is_none());
+            reader.unknown_or(child, known.chain(own.iter().copied()), holders);
         }
         for (id, branch) in &fixed {
             fixed::read(reader, id, branch);
@@ -184,8 +222,10 @@ fn section<'t>(
             "metrics" => fixed::metrics(reader, &child.branch),
             id if module.aspect == Some(id) => orders.read(reader, id, &child.branch),
             _ => {
-                let known = ["configs", module.instances[module.instances.len() - 1], "instances"];
-                reader.unknown(&child, known.into_iter().chain(["tags", "metrics"]));
+                let instances = module.instances.iter().rev().copied();
+                let known = ["configs"].into_iter().chain(instances).chain(["tags", "metrics"]);
+                let order = module.aspect.map(|_| format!("{}_aspect_order", module.table.name));
+                reader.unknown_or(&child, known, order.as_deref().into_iter());
             }
         }
     }

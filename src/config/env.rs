@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::document::{MODULES, Sections};
+use super::document::{MODULES, Sections, holders};
 use super::model::table::Table;
 use super::model::{CLASSIFIER, PIPELINE};
 use super::problem::{Origin, Report};
@@ -96,6 +96,10 @@ impl Places {
                     for section_key in sections {
                         let above = vec![module.key.to_owned(), (*section_key).to_owned()];
                         let path = format!("{}.{}", module.table.name, section.id);
+                        if let Some(holder) = module.within {
+                            let above = [vec![holder.to_owned()], above.clone()].concat();
+                            named.push((above, path.clone(), child.id.clone(), module.table));
+                        }
                         named.push((above, path, child.id.clone(), module.table));
                     }
                 }
@@ -149,7 +153,7 @@ impl Places {
     /// Does it begin as a key of ours would?
     fn is_likely(&self, words: &[&str]) -> bool {
         let known = MODULES.iter().map(|module| module.key).chain(["classifiers", "pipelines"]);
-        let known: Vec<_> = known.collect();
+        let known: Vec<_> = known.chain(holders()).collect();
         (1..=words.len().min(3)).any(|count| {
             let first = fold(&words[..count].concat());
             known.contains(&first.as_str())
@@ -171,4 +175,30 @@ fn take<'a, 'w>(words: &'a [&'w str], key: &str) -> Option<&'a [&'w str]> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_others_variables_are_to_be_expected_only_those_are_errors_that_are_likely_ours() {
+        for (name, is_ours) in [
+            ("SEAWALL_CIRCUIT_BREAKER_INSTANCES_ORDERS_SLIDING_WINDOW_SIZE", true),
+            ("RESILIENCE4J_RETRY_INSTANCES_ORDERS_MAXATTEMPTS", true),
+            ("RESILIENCE4J_RETYR_INSTANCES_ORDERS_MAXATTEMPTS", true),
+            ("RESILIENCE4J_MICROMETER_TIMER_INSTANCES_ORDERS_METRICNAMES", true),
+            ("SEAWALL_TIMER_INSTANCES_ORDERS_METRIC_NAMES", true),
+            ("SEAWALL_PIPELINES_ORDERS_DEADLINE", true),
+            ("SEAWALL_SERVICE_HOST", false),
+            ("SEAWALL_PORT_80_TCP_ADDR", false),
+        ] {
+            let env = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+            for foreign in [true, false] {
+                let mut report = Report::new("f");
+                assert!(overrides(&env, &Branch::root([]), foreign, &mut report).is_empty());
+                assert_eq!(report.has_errors(), is_ours || !foreign, "{name}, {foreign}");
+            }
+        }
+    }
 }

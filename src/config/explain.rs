@@ -24,6 +24,7 @@ impl Config {
             .chain(self.lines(&self.thread_pool_bulkheads, pool))
             .chain(self.lines(&self.rate_limiters, |_, _| None))
             .chain(self.lines(&self.time_limiters, |_, _| None))
+            .chain(self.lines(&self.timers, |_, _| None))
             .chain(self.entries(&self.pipelines, |key, plan| {
                 let name = match key {
                     "retry" => &plan.retry,
@@ -32,6 +33,7 @@ impl Config {
                     "time_limiter" => &plan.time_limiter,
                     "bulkhead" => &plan.bulkhead,
                     "thread_pool_bulkhead" => &plan.thread_pool_bulkhead,
+                    "timer" => &plan.timer,
                     _ => return None,
                 };
                 name.as_ref().map(ToString::to_string)

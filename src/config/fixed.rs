@@ -17,8 +17,6 @@ struct Fixed {
 const METERS: &str = "meters are there as soon as an exporter asks for them";
 const THREADS: &str = "there are no threads of seawall's own here";
 const CONTEXT: &str = "a future takes its context along";
-const TIMERS: &str =
-    "there is no timer module here; the meters of each instance have their durations";
 const INT: Kind = Kind::Int { least: 1, most: i32::MAX as i64 };
 const THREAD_TYPE: Kind = Kind::Choice(&[("platform", &[]), ("virtual", &[])]);
 
@@ -53,35 +51,16 @@ const FIXED: [Fixed; 8] = [
     },
 ];
 
-/// The keys of one timer.
-const TIMER: [(&str, Kind); 4] = [
-    ("metric_names", Kind::Text),
-    ("on_failure_tag_resolver", Kind::Class),
-    ("event_consumer_buffer_size", INT),
-    ("base_config", Kind::Text),
-];
-
 pub(super) fn is_known(id: &str) -> bool {
-    matches!(id, "scheduled" | "thread" | "micrometer" | "timer")
+    matches!(id, "scheduled" | "thread")
 }
 
-pub(super) fn read<'t>(reader: &mut Reader<'_, 't>, id: &str, branch: &Branch<'t>) {
-    match id {
-        "micrometer" => {
-            for child in branch.open(Keys::Relaxed, reader.report) {
-                match child.id.as_str() {
-                    "timer" => timer(reader, &child.branch),
-                    _ => reader.unknown(&child, ["timer"].into_iter()),
-                }
-            }
-        }
-        "timer" => timer(reader, branch),
-        section => level(reader, section, &mut Vec::new(), branch),
-    }
+pub(super) fn read<'t>(reader: &mut Reader<'_, 't>, section: &str, branch: &Branch<'t>) {
+    level(reader, section, &mut Vec::new(), branch);
 }
 
 pub(super) fn metrics<'t>(reader: &mut Reader<'_, 't>, branch: &Branch<'t>) {
-    level(reader, "metrics", &mut Vec::new(), branch);
+    read(reader, "metrics", branch);
 }
 
 /// `management.health.circuitbreakers.enabled` and its like; the rest of `management` is not ours.
@@ -129,36 +108,5 @@ fn level<'t>(
             }
         }
         above.pop();
-    }
-}
-
-/// Spring's timers: configs and instances like those of a pattern.
-fn timer<'t>(reader: &mut Reader<'_, 't>, branch: &Branch<'t>) {
-    let warn = |reader: &mut Reader<'_, 't>, kind, branch: &Branch<'t>| {
-        if let Some(set) = reader.value(kind, branch) {
-            reader.report.warn(&set.origin, &set.path, format!("has no effect: {TIMERS}"));
-        }
-    };
-    for child in branch.open(Keys::Relaxed, reader.report) {
-        match child.id.as_str() {
-            "configs" | "instances" => {
-                for named in child.branch.open(Keys::Exact, reader.report) {
-                    for key in named.branch.open(Keys::Relaxed, reader.report) {
-                        match TIMER.iter().find(|(name, _)| fold(name) == key.id) {
-                            Some((_, kind)) => warn(reader, *kind, &key.branch),
-                            None => reader.unknown(&key, TIMER.iter().map(|(name, _)| *name)),
-                        }
-                    }
-                }
-            }
-            "timeraspectorder" => {
-                let kind = Kind::Int { least: i32::MIN.into(), most: i32::MAX.into() };
-                warn(reader, kind, &child.branch);
-            }
-            _ => {
-                let known = ["configs", "instances", "timer_aspect_order"];
-                reader.unknown(&child, known.into_iter());
-            }
-        }
     }
 }

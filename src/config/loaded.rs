@@ -8,7 +8,7 @@ use super::document::{Document, Named, Section};
 use super::inherit::resolve;
 use super::model::{
     BulkheadSettings, CircuitBreakerSettings, RateLimiterSettings, RetrySettings,
-    ThreadPoolBulkheadSettings, TimeLimiterSettings,
+    ThreadPoolBulkheadSettings, TimeLimiterSettings, TimerSettings,
 };
 use super::pipelines::{ClassifierPlan, Index, Known, PipelinePlan, classifier};
 use super::problem::{ConfigErrors, Problem, Report};
@@ -19,6 +19,7 @@ use crate::patterns::circuit_breaker::CircuitBreakerConfig;
 use crate::patterns::rate_limiter::RateLimiterConfig;
 use crate::patterns::retry::RetryConfig;
 use crate::patterns::time_limiter::TimeLimiterConfig;
+use crate::patterns::timer::TimerConfig;
 
 /// The settings of one pattern in a file: shared configs, instances and tags, in the order of the file.
 #[derive(Clone, Debug)]
@@ -78,6 +79,7 @@ pub struct Config {
     pub(super) thread_pool_bulkheads: Patterns<BulkheadConfig>,
     pub(super) rate_limiters: Patterns<RateLimiterConfig>,
     pub(super) time_limiters: Patterns<TimeLimiterConfig>,
+    pub(super) timers: Patterns<TimerConfig>,
     pub(super) classifiers: Vec<Entry<ClassifierPlan>>,
     pub(super) pipelines: Vec<Entry<PipelinePlan>>,
     warnings: Vec<Problem>,
@@ -156,6 +158,12 @@ impl Config {
         &self.time_limiters
     }
 
+    /// The timers.
+    #[must_use]
+    pub const fn timers(&self) -> &Patterns<TimerConfig> {
+        &self.timers
+    }
+
     settings! {
         /// What the file sets of a circuit breaker, inherited settings included; nothing if it does not name it.
         circuit_breaker_settings: circuit_breakers, CircuitBreakerSettings;
@@ -169,6 +177,8 @@ impl Config {
         rate_limiter_settings: rate_limiters, RateLimiterSettings;
         /// What the file sets of a time limiter, inherited settings included; nothing if it does not name it.
         time_limiter_settings: time_limiters, TimeLimiterSettings;
+        /// What the file sets of a timer, inherited settings included; nothing if it does not name it.
+        timer_settings: timers, TimerSettings;
     }
 
     /// The named pipelines.
@@ -182,7 +192,7 @@ impl Config {
         mut report: Report,
     ) -> Result<Self, ConfigErrors> {
         let Document { sections, classifiers, pipelines } = document;
-        let [breakers, retries, bulkheads, pools, rates, times] =
+        let [breakers, retries, bulkheads, pools, rates, times, timers] =
             sections.map(|section| resolve(section, &mut report));
         let mut to = Converter { report: &mut report, classes };
         let circuit_breakers = patterns(&mut to, breakers, convert::circuit_breaker);
@@ -191,6 +201,7 @@ impl Config {
         let thread_pool_bulkheads = patterns(&mut to, pools, convert::thread_pool_bulkhead);
         let rate_limiters = patterns(&mut to, rates, convert::rate_limiter);
         let time_limiters = patterns(&mut to, times, convert::time_limiter);
+        let timers = patterns(&mut to, timers, convert::timer);
         let entry = |named: Named| {
             let config = classifier(&named);
             Entry { name: named.name, record: named.record, config }
@@ -203,6 +214,7 @@ impl Config {
             thread_pool_bulkheads: Index::new(&thread_pool_bulkheads.instances),
             rate_limiters: Index::new(&rate_limiters.instances),
             time_limiters: Index::new(&time_limiters.instances),
+            timers: Index::new(&timers.instances),
             classifiers: Index::new(&classifiers),
         };
         let pipelines = pipelines.into_iter().map(|named| {
@@ -220,6 +232,7 @@ impl Config {
             thread_pool_bulkheads,
             rate_limiters,
             time_limiters,
+            timers,
             classifiers,
             pipelines,
             warnings,

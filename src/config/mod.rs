@@ -33,18 +33,20 @@
 //! # What is read
 //!
 //! The trees `resilience4j` and `seawall`; all else in a file is left alone. Both have the same sections, and may stand side by side:
-//! `circuit_breaker`, `retry`, `bulkhead`, `thread_pool_bulkhead`, `rate_limiter`, `time_limiter`, each with
+//! `circuit_breaker`, `retry`, `bulkhead`, `thread_pool_bulkhead`, `rate_limiter`, `time_limiter` and `timer`, which Resilience4j has as
+//! `micrometer.timer`, each with
 //!
 //! | key | what |
 //! |---|---|
 //! | `configs` | shared settings by name |
 //! | `instances` (also `backends`, `limiters`) | the instances by name, in the order of the file |
 //! | `tags` | tags of all instances |
+//! | `retryAspectOrder`, …, `timerAspectOrder` | may only say the order that pipelines have at any rate, with the timer innermost |
 //!
 //! The settings are the fields of [`CircuitBreakerSettings`], [`RetrySettings`], [`BulkheadSettings`],
-//! [`ThreadPoolBulkheadSettings`], [`RateLimiterSettings`], [`TimeLimiterSettings`], with [`BackoffSettings`] and [`BudgetSettings`] in
-//! them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges and defaults. Below
-//! `seawall` there are also
+//! [`ThreadPoolBulkheadSettings`], [`RateLimiterSettings`], [`TimeLimiterSettings`], [`TimerSettings`], with [`BackoffSettings`] and
+//! [`BudgetSettings`] in them: Resilience4j's by their names, and what seawall has beyond. [`schema()`] has them all with their ranges
+//! and defaults. Below `seawall` there are also
 //!
 //! | key | what |
 //! |---|---|
@@ -125,7 +127,7 @@ pub use loader::Loader;
 pub use model::{
     BackoffSettings, BudgetSettings, BulkheadSettings, CircuitBreakerSettings, ClassifierSettings,
     PipelineSettings, RateLimiterSettings, RetrySettings, ThreadPoolBulkheadSettings,
-    TimeLimiterSettings,
+    TimeLimiterSettings, TimerSettings,
 };
 pub use pipelines::{ClassifierPlan, PipelinePlan};
 pub use problem::{ConfigErrors, Problem};

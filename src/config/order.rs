@@ -6,12 +6,13 @@ use super::read::Reader;
 use super::tree::branch::Branch;
 
 /// Outermost first, with Resilience4j's defaults; the lower is the outer.
-const FIXED: [(&str, i64); 5] = [
+const FIXED: [(&str, i64); 6] = [
     ("retryaspectorder", LAST - 5),
     ("circuitbreakeraspectorder", LAST - 4),
     ("ratelimiteraspectorder", LAST - 3),
     ("timelimiteraspectorder", LAST - 2),
     ("bulkheadaspectorder", LAST - 1),
+    ("timeraspectorder", LAST),
 ];
 const LAST: i64 = i32::MAX as i64;
 
@@ -41,8 +42,8 @@ impl Orders {
                 report.warn(at, path, "has no effect: a pipeline has this order at any rate");
                 continue;
             }
-            let expected = "part of the order retry, circuit breaker, rate limiter, time limiter, bulkhead from low to \
-                            high, which is fixed (another is had by composing layers)";
+            let expected = "part of the order retry, circuit breaker, rate limiter, time limiter, bulkhead, timer from \
+                            low to high, which is fixed (another is had by composing layers)";
             report.refuse(at, path, &order.to_string(), expected, None);
         }
     }

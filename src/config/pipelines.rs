@@ -17,6 +17,7 @@ use crate::patterns::circuit_breaker::CircuitBreakerConfig;
 use crate::patterns::rate_limiter::RateLimiterConfig;
 use crate::patterns::retry::RetryConfig;
 use crate::patterns::time_limiter::TimeLimiterConfig;
+use crate::patterns::timer::TimerConfig;
 use crate::registry::Protocol;
 
 /// A named pipeline of a file: the names of its steps' instances.
@@ -41,6 +42,8 @@ pub struct PipelinePlan {
     pub bulkhead: Option<Arc<str>>,
     /// Its thread-pool bulkhead, in a bulkhead's place.
     pub thread_pool_bulkhead: Option<Arc<str>>,
+    /// Its timer.
+    pub timer: Option<Arc<str>>,
     /// The classifier that judges its calls; nothing if the protocol's own does.
     pub classifier: Option<ClassifierPlan>,
 }
@@ -71,6 +74,7 @@ pub(super) struct Known<'a> {
     pub(super) thread_pool_bulkheads: Index<'a, BulkheadConfig>,
     pub(super) rate_limiters: Index<'a, RateLimiterConfig>,
     pub(super) time_limiters: Index<'a, TimeLimiterConfig>,
+    pub(super) timers: Index<'a, TimerConfig>,
     pub(super) classifiers: Index<'a, ClassifierPlan>,
 }
 
@@ -91,13 +95,14 @@ impl<'a, C> Index<'a, C> {
     }
 }
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "retry",
     "circuit_breaker",
     "rate_limiter",
     "time_limiter",
     "bulkhead",
     "thread_pool_bulkhead",
+    "timer",
 ];
 
 impl Known<'_> {
@@ -115,6 +120,7 @@ impl Known<'_> {
         let bulkhead = to.find("bulkhead", set.bulkhead, &self.bulkheads);
         let (key, pools) = ("thread_pool_bulkhead", &self.thread_pool_bulkheads);
         let mut pools = to.find(key, set.thread_pool_bulkhead, pools);
+        let timer = to.find("timer", set.timer, &self.timers);
         let classifier = set.classifier.as_ref().and_then(|said| {
             let found = reference(report, record.get("classifier")?, said, &self.classifiers)?;
             Some(found.config.clone())
@@ -148,6 +154,7 @@ impl Known<'_> {
             time_limiter,
             bulkhead,
             thread_pool_bulkhead: pools,
+            timer,
             classifier,
         };
         self.fits(report, named, record, &plan);
@@ -163,6 +170,7 @@ impl Known<'_> {
             || plan.time_limiter.is_some()
             || plan.bulkhead.is_some()
             || plan.thread_pool_bulkhead.is_some()
+            || plan.timer.is_some()
             || plan.deadline.is_some();
         if !has_steps {
             report.error(

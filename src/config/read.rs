@@ -116,7 +116,7 @@ impl<'r, 't> Reader<'r, 't> {
     }
 
     /// The same where there are other names, which may be meant but are not listed.
-    fn unknown_or<'a>(
+    pub(super) fn unknown_or<'a>(
         &mut self,
         child: &Child<'_>,
         known: impl Iterator<Item = &'a str> + Clone,

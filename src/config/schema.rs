@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::document::{MODULES, Module};
+use super::document::{MODULES, Module, holders};
 use super::model::kind::{Bounds, Kind};
 use super::model::table::{Key, Table};
 use super::model::{CLASSIFIER, PIPELINE, write_span};
@@ -30,12 +30,17 @@ pub fn schema() -> String {
                 sections.insert(name, section(module));
             }
         }
+        for holder in holders() {
+            let held = MODULES.iter().filter(|module| module.within == Some(holder));
+            let held = held.map(|module| (module.key.to_owned(), section(module))).collect();
+            sections.insert(holder.to_owned(), closed(held));
+        }
         if own {
             for table in [&PIPELINE, &CLASSIFIER] {
                 sections.insert(table.name.to_owned(), named(table));
             }
         } else {
-            for other in ["micrometer", "scheduled", "thread", "timer"] {
+            for other in ["scheduled", "thread"] {
                 let nothing = "Has no effect here.";
                 sections
                     .insert(other.to_owned(), json!({"type": "object", "description": nothing}));
@@ -160,6 +165,9 @@ fn kind(kind: Kind) -> Value {
             or_placeholder(json!({"enum": names}))
         }
         Kind::Text => json!({"type": ["string", "number", "boolean"]}),
+        Kind::Meter => {
+            or_placeholder(json!({"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]{0,199}$"}))
+        }
         Kind::Class => json!({"type": "string"}),
         Kind::Classes | Kind::Spans | Kind::Matchers => json!({
             "type": ["array", "string", "integer"],

@@ -10,9 +10,11 @@ resilience4j:
     configs: {default: {slidingWindowSize: 5}}
     instances: {orders: {}, order-items: {}, '[a.b]': {}}
   retry.instances.orders: {maxAttempts: '${A:3}', retryExceptions: [java.io.IOException]}
+  micrometer.timer.instances.orders: {metricNames: environment.calls}
 seawall:
   retry.instances.users: {backoff: {kind: fixed, base: 1s}}
   pipelines.orders: {deadline: 5s}
+  timer.instances.users: {}
 ";
 
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
@@ -61,6 +63,25 @@ fn variables_override_what_they_name() {
         ),
         ("SEAWALL_PIPELINES_ORDERS_DEADLINE", "6s", "pipelines.orders.deadline", "6s"),
         ("A", "4", "retry.orders.max_attempts", "4"),
+        (
+            "RESILIENCE4J_MICROMETER_TIMER_INSTANCES_ORDERS_METRICNAMES",
+            "environment.others",
+            "timer.orders.metric_names",
+            "environment.others",
+        ),
+        (
+            "RESILIENCE4J_TIMER_INSTANCES_ORDERS_METRICNAMES",
+            "environment.others",
+            "timer.orders.metric_names",
+            "environment.others",
+        ),
+        (
+            "SEAWALL_TIMER_INSTANCES_USERS_METRIC_NAMES",
+            "environment.users",
+            "timer.users.metric_names",
+            "environment.users",
+        ),
+        ("SEAWALL_PIPELINES_ORDERS_TIMER", "users", "pipelines.orders.timer", "users"),
     ] {
         let config = load(&[(name, text)]).unwrap_or_else(|errors| panic!("{name}: {errors}"));
         assert_eq!(value(&config, key), expected, "{name}");
@@ -76,6 +97,7 @@ fn a_variable_that_matches_nothing_is_an_error_that_names_it() {
     for name in [
         "RESILIENCE4J_CIRCUITBREAKER_INSTANCES_ORDRES_FAILURERATETHRESHOLD",
         "RESILIENCE4J_CIRCUITBREAKER_INSTANCES_ORDERS_FAILURERATETRESHOLD",
+        "RESILIENCE4J_MICROMETER_TIMER_INSTANCES_ORDRES_METRICNAMES",
         "SEAWALL_NONSENSE",
         "SEAWALL_",
     ] {

@@ -254,18 +254,19 @@ fn scalar() -> impl Strategy<Value = Tree> {
     ]
 }
 
-const MODULES: [&str; 8] = [
+const MODULES: [&str; 9] = [
     "circuitbreaker",
     "retry",
     "bulkhead",
     "thread-pool-bulkhead",
     "rate_limiter",
     "timeLimiter",
+    "timer",
     "pipelines",
     "classifiers",
 ];
 
-const KEYS: [&str; 72] = [
+const KEYS: [&str; 74] = [
     "failureRateThreshold",
     "slow-call-rate-threshold",
     "slowCallDurationThreshold",
@@ -338,6 +339,8 @@ const KEYS: [&str; 72] = [
     "deadline",
     "failure",
     "scope",
+    "metricNames",
+    "onFailureTagResolver",
 ];
 
 const NAMES: [&str; 9] =
@@ -499,18 +502,32 @@ fn sound() -> impl Strategy<Value = Tree> {
         4,
     );
     let time = one(vec![("timeout", spans()), ("cancelRunningFuture", flags())], 2);
-    (section(breaker), section(retry), section(pool), section(rate), section(time)).prop_map(
-        |(breaker, retry, pool, rate, time)| {
-            let sections = vec![
-                ("circuitbreaker".to_owned(), breaker),
-                ("retry".to_owned(), retry),
-                ("thread_pool_bulkhead".to_owned(), pool),
-                ("rateLimiter".to_owned(), rate),
-                ("time-limiter".to_owned(), time),
-            ];
-            Tree::Map(vec![("resilience4j".to_owned(), Tree::Map(sections))])
-        },
-    )
+    let timer = one(
+        vec![
+            ("metricNames", texts(&["fuzz.calls", "fuzz.others", "f"])),
+            ("baseConfig", texts(&["shared", "default", "Orders"])),
+        ],
+        2,
+    );
+    let sections = (
+        section(breaker),
+        section(retry),
+        section(pool),
+        section(rate),
+        section(time),
+        section(timer),
+    );
+    sections.prop_map(|(breaker, retry, pool, rate, time, timer)| {
+        let sections = vec![
+            ("circuitbreaker".to_owned(), breaker),
+            ("retry".to_owned(), retry),
+            ("thread_pool_bulkhead".to_owned(), pool),
+            ("rateLimiter".to_owned(), rate),
+            ("time-limiter".to_owned(), time),
+            ("micrometer".to_owned(), Tree::Map(vec![("timer".to_owned(), timer)])),
+        ];
+        Tree::Map(vec![("resilience4j".to_owned(), Tree::Map(sections))])
+    })
 }
 
 /// All that a text came to, without the lines and columns, which each format has of its own.

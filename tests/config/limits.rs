@@ -67,6 +67,9 @@ impl Setting {
     ) -> (String, String, (u32, u32)) {
         let key = self.spelt(own, key);
         let mut above = vec![if own { "seawall" } else { "resilience4j" }.to_owned()];
+        if !own && self.module == "timer" {
+            above.push("micrometer".to_owned());
+        }
         above.push(self.spelt(own, &self.module));
         if !["pipelines", "classifiers"].contains(&self.module.as_str()) {
             above.push("instances".to_owned());
@@ -242,6 +245,32 @@ fn each_limit_is_kept_and_told() {
         } else if let Some(names) = schema["enum"].as_array() {
             let first = names[0].as_str().unwrap();
             setting.refuse(&Text("nowhere".to_owned()), &format!("one of {first}"));
+        } else if let Some(pattern) = schema["pattern"].as_str() {
+            // The name of a meter.
+            let named = "^[A-Za-z][A-Za-z0-9._-]{0,";
+            let longest = pattern.strip_prefix(named).unwrap().strip_suffix("}$").unwrap();
+            let longest = 1 + longest.parse::<usize>().unwrap();
+            let range = format!(
+                "1 to {longest} letters, digits, dots, underscores and dashes, a letter first"
+            );
+            let message = format!("`` is not allowed, must be {range}");
+            setting.told(&setting.name, &Text(String::new()), |_| message.clone());
+            // A message shows no more than the start of it.
+            let above = "m".repeat(longest + 1);
+            let message = format!("{}… is not allowed, must be {range}", &above[..80]);
+            setting.told(&setting.name, &Text(above.clone()), |_| message.clone());
+            setting.refuse(&Number("7".to_owned()), &range);
+            setting.refuse(&Text("7.calls".to_owned()), &range);
+            for wrong in ["my calls", "größe", "a/b"] {
+                setting.refuse(&Text(wrong.to_owned()), &range);
+            }
+            for (wrong, shown) in [("[]", "a list"), ("{}", "a section")] {
+                let message = format!("{shown} is not allowed, must be the name of a meter");
+                setting.told(&setting.name, &Number(wrong.into()), |_| message.clone());
+            }
+            for fine in ["m", &above[1..]] {
+                setting.takes(&Text(fine.to_owned()), &range);
+            }
         } else if let Some(items) = schema["x-items"].as_str() {
             let message = format!("a section is not allowed, must be {items}");
             setting.told(&setting.name, &Number("{}".into()), |_| message.clone());
@@ -263,10 +292,8 @@ fn each_key_misspelt_is_told_with_the_right_one() {
     for setting in &all {
         // A letter doubled, as hands do it.
         let middle = setting.name.len() / 2;
+        let middle = middle - usize::from(setting.name[middle..].starts_with('_'));
         let letter = &setting.name[middle..=middle];
-        if letter == "_" {
-            continue;
-        }
         let wrong = format!("{}{letter}{}", &setting.name[..middle], &setting.name[middle..]);
         let value = Written::Number("1".to_owned());
         setting.told(&wrong, &value, |own| {
@@ -312,6 +339,7 @@ fn the_schema_has_the_limits_of_resilience4j() {
         ("rate_limiter", "limit_for_period", "minimum", 1.0, NOTHING),
         ("rate_limiter", "event_consumer_buffer_size", "minimum", 1.0, NOTHING),
         ("time_limiter", "event_consumer_buffer_size", "minimum", 1.0, NOTHING),
+        ("timer", "event_consumer_buffer_size", "minimum", 1.0, NOTHING),
     ];
     let spans = [
         ("circuit_breaker", "slow_call_duration_threshold", "1ns"),

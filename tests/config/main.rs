@@ -13,4 +13,5 @@ mod schema;
 mod serde;
 mod statements;
 mod support;
+mod timers;
 mod wrong;

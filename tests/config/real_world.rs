@@ -13,7 +13,11 @@ fn path() -> std::path::PathBuf {
 
 fn loader() -> Loader {
     let business = [CauseMatcher::cause(Cause::Status(422))];
-    Loader::new().classes(ClassMap::default().map("com.example.orders.BusinessException", business))
+    let tags = |cause| if cause == Cause::Status(422) { "business" } else { "technical" };
+    let classes = ClassMap::default()
+        .map("com.example.orders.BusinessException", business)
+        .failure_tag("com.example.orders.FailureTags", tags);
+    Loader::new().classes(classes)
 }
 
 fn load() -> Config {
@@ -94,6 +98,14 @@ fn every_value_holds() {
         ("time_limiter.inventory.timeout_duration", "2s"),
         ("time_limiter.inventory.cancel_running_future", "false"),
         ("time_limiter.orders.timeout_duration", "2s"),
+        ("timer.inventory.metric_names", "order-service.calls"),
+        ("timer.inventory.on_failure_tag_resolver", "com.example.orders.FailureTags"),
+        ("timer.inventory.event_consumer_buffer_size", "100"),
+        ("timer.inventory.base_config", "default"),
+        ("timer.orders.metric_names", "order-service.orders"),
+        ("timer.orders.on_failure_tag_resolver", "com.example.orders.FailureTags"),
+        ("timer.orders.event_consumer_buffer_size", "10"),
+        ("timer.orders.base_config", "none"),
     ] {
         assert_eq!(value(&config, key), expected, "{key}");
     }
@@ -101,6 +113,7 @@ fn every_value_holds() {
     assert_eq!(names, ["inventory", "orders", "payment", "legacy.stock", "shipping"]);
     let tags: Vec<_> = config.circuit_breakers().tags().collect();
     assert_eq!(tags, [("team", "orders"), ("region", "eu-west-1")]);
+    assert_eq!(config.timers().tags().collect::<Vec<_>>(), [("team", "orders")]);
 }
 
 #[test]
@@ -125,6 +138,13 @@ fn it_reaches_the_patterns() {
     assert!(!limiter.cancel_running_future());
     assert_eq!(config.bulkheads().get("orders").unwrap().max_concurrent_calls(), 20);
     assert_eq!(config.retries().get("orders").unwrap().max_attempts(), 4);
+    for (name, metric) in [("inventory", "order-service.calls"), ("orders", "order-service.orders")]
+    {
+        let timer = config.timers().get(name).unwrap();
+        assert_eq!(timer.metric_names(), metric);
+        assert_eq!(timer.failure_tag(Cause::Status(422)), "business");
+        assert_eq!(timer.failure_tag(Cause::Timeout), "technical");
+    }
 }
 
 #[test]
@@ -158,6 +178,10 @@ fn each_value_tells_where_it_comes_from() {
         )
     );
     assert_eq!(from("circuit_breaker.orders.initial_state"), "default");
+    assert_eq!(
+        from("timer.orders.on_failure_tag_resolver"),
+        format!("application.yml:{} (configs.default)", at("FailureTags"))
+    );
 }
 
 #[test]
@@ -168,6 +192,8 @@ fn what_has_no_effect_is_a_warning_with_its_place() {
     for part in [
         "management.health.circuitbreakers.enabled: has no effect",
         "circuitBreakerAspectOrder: has no effect",
+        "resilience4j.micrometer.timer.timerAspectOrder: has no effect",
+        "resilience4j.micrometer.timer.instances.orders.eventConsumerBufferSize: has no effect",
         "configs.default.registerHealthIndicator: has no effect",
         "configs.default.eventConsumerBufferSize: has no effect",
         "orders.writableStackTraceEnabled: has no effect",
@@ -190,11 +216,13 @@ fn a_profile_and_the_environment_change_it() {
         ("REGION", "us"),
         ("ORDERS_ATTEMPTS", "9"),
         ("RESILIENCE4J_BULKHEAD_BACKENDS_ORDERS_MAXCONCURRENTCALLS", "77"),
+        ("RESILIENCE4J_MICROMETER_TIMER_INSTANCES_ORDERS_METRICNAMES", "order-service.us"),
         ("PATH", "/bin"),
     ]);
     let config = loader.load(path()).unwrap();
     assert_eq!(value(&config, "circuit_breaker.orders.failure_rate_threshold"), "20");
     assert_eq!(value(&config, "retry.orders.max_attempts"), "9");
+    assert_eq!(value(&config, "timer.orders.metric_names"), "order-service.us");
     assert_eq!(
         line(&config, "bulkhead.orders.max_concurrent_calls"),
         (
@@ -214,10 +242,18 @@ fn a_class_without_a_meaning_is_an_error_or_a_warning_where_that_is_asked_for() 
         "{errors}"
     );
     assert!(errors.contains("ClassMap"), "{errors}");
-    let text = std::fs::read_to_string(path()).unwrap().replace(
-        "registerHealthIndicator: true",
-        "registerHealthIndicator: true\n        ignoreClassBindingExceptions: true",
+    assert!(
+        errors.contains("onFailureTagResolver: com.example.orders.FailureTags is not allowed"),
+        "{errors}"
     );
+    // Timers have no such setting.
+    let text = std::fs::read_to_string(path())
+        .unwrap()
+        .replace(
+            "registerHealthIndicator: true",
+            "registerHealthIndicator: true\n        ignoreClassBindingExceptions: true",
+        )
+        .replace("          onFailureTagResolver: com.example.orders.FailureTags\n", "");
     let config = crate::support::yaml(&text).unwrap();
     let warned =
         |part: &str| config.warnings().iter().any(|warning| warning.to_string().contains(part));

@@ -33,4 +33,12 @@ fn it_has_every_key_with_its_range() {
     );
     let own = &schema["properties"]["seawall"]["properties"];
     assert!(own["pipelines"].is_object() && own["retry"].is_object());
+    // Timers stand in two places, and nothing stands beside them in one of these.
+    let theirs = &schema["properties"]["resilience4j"]["properties"];
+    for timer in [&own["timer"], &theirs["timer"], &theirs["micrometer"]["properties"]["timer"]] {
+        let instances = &timer["properties"]["instances"]["additionalProperties"];
+        assert_eq!(instances["$ref"], "#/$defs/timer");
+        assert!(timer["properties"]["timerAspectOrder"].is_object());
+    }
+    assert_eq!(theirs["micrometer"]["additionalProperties"], false);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use seawall::config::{CircuitBreakerSettings, RetrySettings};
+use seawall::config::{CircuitBreakerSettings, RetrySettings, TimerSettings};
 
 #[derive(Debug, serde::Deserialize, serde::Serialize)]
 struct Mine {
@@ -40,4 +40,7 @@ fn what_is_wrong_is_told() {
     let text = error.to_string();
     assert!(text.contains("maxAttempts: 0 is not allowed, must be from 1"), "{text}");
     assert!(text.contains("did you mean `waitDuration`?"), "{text}");
+    let error = serde_json::from_str::<TimerSettings>(r#"{"metricNames": "my calls"}"#);
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("metricNames: my calls is not allowed, must be 1 to 200"), "{text}");
 }

@@ -171,6 +171,9 @@ fn cf9_backends_and_limiters_are_instances() {
         ("ratelimiter", "limiters", true),
         ("ratelimiter", "backends", false),
         ("timelimiter", "backends", false),
+        ("timer", "instances", true),
+        ("micrometer.timer", "instances", true),
+        ("micrometer.timer", "backends", false),
         ("retry", "limiters", false),
     ] {
         let text = format!("resilience4j.{module}.{section}.orders: {{}}");
@@ -265,7 +268,8 @@ fn a_flag_over_a_wait_of_nothing_is_refused_and_a_plain_one_is_fine() {
 #[test]
 fn an_instance_that_is_named_only_has_what_the_builder_has() {
     let text = "resilience4j: {circuitbreaker.instances.a: , retry.instances.a: , bulkhead.instances.a: , \
-                thread-pool-bulkhead.instances.a: , ratelimiter.instances.a: , timelimiter.instances.a: }";
+                thread-pool-bulkhead.instances.a: , ratelimiter.instances.a: , timelimiter.instances.a: , \
+                micrometer.timer.instances.a: }";
     let config = yaml(text).unwrap();
     let same = |one: &dyn std::fmt::Debug, other: &dyn std::fmt::Debug| {
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
@@ -277,13 +281,15 @@ fn an_instance_that_is_named_only_has_what_the_builder_has() {
     same(config.thread_pool_bulkheads().get("a").unwrap(), &pool);
     same(config.rate_limiters().get("a").unwrap(), &seawall::RateLimiterConfig::default());
     same(config.time_limiters().get("a").unwrap(), &seawall::TimeLimiterConfig::default());
+    same(config.timers().get("a").unwrap(), &seawall::TimerConfig::default());
 }
 
 /// The defaults that `explain` prints are those that hold: setting every one of them changes nothing.
 #[test]
 fn the_defaults_of_the_tables_are_those_of_the_builders() {
     let bare = "resilience4j: {circuitbreaker.instances.a: , retry.instances.a: , bulkhead.instances.a: , \
-                thread-pool-bulkhead.instances.a: , ratelimiter.instances.a: , timelimiter.instances.a: }";
+                thread-pool-bulkhead.instances.a: , ratelimiter.instances.a: , timelimiter.instances.a: , \
+                micrometer.timer.instances.a: }";
     let bare = yaml(bare).unwrap();
     let mut text = String::new();
     for line in bare.explain() {
@@ -308,4 +314,5 @@ fn the_defaults_of_the_tables_are_those_of_the_builders() {
     same(full.bulkheads().get("a").unwrap(), bare.bulkheads().get("a").unwrap());
     same(full.rate_limiters().get("a").unwrap(), bare.rate_limiters().get("a").unwrap());
     same(full.time_limiters().get("a").unwrap(), bare.time_limiters().get("a").unwrap());
+    same(full.timers().get("a").unwrap(), bare.timers().get("a").unwrap());
 }

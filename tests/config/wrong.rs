@@ -111,7 +111,7 @@ fn bytes_that_no_editor_shows() {
             Format::Yaml,
             wide.as_bytes(),
             "f:1:16: resilience4j.ä: unknown key, must be one of circuitBreaker, retry, bulkhead, threadPoolBulkhead, \
-             rateLimiter, timeLimiter\n\
+             rateLimiter, timeLimiter, timer\n\
              f:1:50: resilience4j.retry.instances.𝄞.maxAttempts: 0 is not allowed, must be from 1 to 4294967295",
         ),
         (Format::Yaml, b"resilience4j:\n  re\xfftry: 3\n", "f:2:5: not UTF-8"),

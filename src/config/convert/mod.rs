@@ -4,12 +4,14 @@ mod backoff;
 mod circuit_breaker;
 mod limits;
 mod retry;
+mod timer;
 
 use std::time::Duration;
 
 pub(super) use circuit_breaker::circuit_breaker;
 pub(super) use limits::{bulkhead, rate_limiter, thread_pool_bulkhead, time_limiter};
 pub(super) use retry::retry;
+pub(super) use timer::timer;
 
 use super::classes::{ClassMap, Meaning};
 use super::document::Named;
@@ -130,7 +132,7 @@ impl Converter<'_> {
                     Meaning::Predicate(predicate) => {
                         filter.record_when(move |cause| predicate(cause))
                     }
-                    Meaning::Backoff(_) | Meaning::Hook(_) => {
+                    Meaning::Backoff(_) | Meaning::Hook(_) | Meaning::FailureTag(_) => {
                         self.no_causes(record.get(name), filter)
                     }
                 };
@@ -145,7 +147,7 @@ impl Converter<'_> {
                     Meaning::Predicate(predicate) => {
                         filter.ignore_when(move |cause| predicate(cause))
                     }
-                    Meaning::Backoff(_) | Meaning::Hook(_) => {
+                    Meaning::Backoff(_) | Meaning::Hook(_) | Meaning::FailureTag(_) => {
                         self.no_causes(record.get(name), filter)
                     }
                 };

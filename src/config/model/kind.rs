@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::duration::{self, Wrong};
 use crate::config::tree::path::fold;
+use crate::patterns::timer::TimerConfig;
 
 /// The type and the range of a setting.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,8 @@ pub(in crate::config) enum Kind {
     /// One of these names, each with its other names.
     Choice(&'static [(&'static str, &'static [&'static str])]),
     Text,
+    /// The name of a timer's meter.
+    Meter,
     /// The name of a Java class, and a list of them.
     Class,
     Classes,
@@ -132,6 +135,11 @@ impl Kind {
             }
             Self::Text if text.is_empty() => Err(self.expected()),
             Self::Text => Ok(Setting::Text(text.to_owned())),
+            // The builder knows what a name may be, and which are taken.
+            Self::Meter => match TimerConfig::builder().metric_names(text).build() {
+                Ok(_) => Ok(Setting::Text(text.to_owned())),
+                Err(error) => Err(error.expected().to_owned()),
+            },
             Self::Class | Self::Classes => {
                 let is_name = !text.is_empty()
                     && text.len() <= 500
@@ -190,6 +198,7 @@ impl Kind {
                 format!("one of {}", names.join(", "))
             }
             Self::Text => "a name".to_owned(),
+            Self::Meter => "the name of a meter".to_owned(),
             Self::Class => "the name of a class".to_owned(),
             Self::Classes => "a list of names of classes".to_owned(),
             Self::Matchers => format!("a list of {}", crate::outcome::MATCHERS),

@@ -11,6 +11,7 @@ mod pipeline;
 mod retry;
 pub(super) mod serde;
 pub(super) mod table;
+mod timer;
 
 pub use backoff::BackoffSettings;
 pub use budget::BudgetSettings;
@@ -25,6 +26,8 @@ pub(super) use pipeline::{CLASSIFIER, PIPELINE};
 pub use pipeline::{ClassifierSettings, PipelineSettings};
 pub(super) use retry::RETRY;
 pub use retry::RetrySettings;
+pub(super) use timer::TIMER;
+pub use timer::TimerSettings;
 
 const IDLE_BUFFER: &str = "whoever subscribes to events says how many are kept";
 const IDLE_HEALTH: &str = "there are no health indicators here; the snapshot tells the states";

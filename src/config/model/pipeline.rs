@@ -29,6 +29,8 @@ settings! {
     bulkhead: String = Kind::Text;
     /// The name of its thread-pool bulkhead, which may stand in a bulkhead's place.
     thread_pool_bulkhead: String = Kind::Text;
+    /// The name of its timer.
+    timer: String = Kind::Text;
     /// The name of the classifier that judges its calls. Not set: the protocol's own.
     classifier: String = Kind::Text;
 }
