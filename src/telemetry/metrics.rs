@@ -63,7 +63,7 @@ impl Publisher {
     #[must_use = "it ends when it is dropped"]
     pub fn new(meters: &Meters) -> Self {
         with_recorder(|recorder| {
-            METERS.iter().for_each(|meter| describe(recorder, meter.name, meter))
+            METERS.iter().for_each(|meter| describe(recorder, meter.name, meter));
         });
         let id = meters.export(|watched| Some(std::sync::Arc::new(Durations::of(watched)?)));
         Self { meters: meters.clone(), id, handles: Lock::new(Handles::new()) }
