@@ -76,15 +76,19 @@ async fn a_call_that_the_facade_hears_of_allocates_nothing() {
         .rate_limiter(seawall::RateLimiterConfig::builder())
         .time_limiter(seawall::TimeLimiterConfig::builder())
         .bulkhead(seawall::BulkheadConfig::builder())
+        .timer(seawall::TimerConfig::builder())
         .build()
         .unwrap();
     let meters = Meters::new();
     meters.watch_pipeline(&pipeline);
-    let publisher = metrics::with_local_recorder(&recorder, || Publisher::new(&meters));
+    // A timer's series are resolved when they come up.
+    let local = metrics::set_default_local_recorder(&recorder);
+    let publisher = Publisher::new(&meters);
     let service = tower::Layer::layer(&pipeline.flat(), Immediate);
     assert_eq!(counted(&mut Case::service("facade", service)), 0);
-    assert_eq!(recorder.durations.0.load(Ordering::Relaxed), 2 * CALLS, "it did hear of them");
-    drop(publisher);
+    // The circuit breaker's and the timer's.
+    assert_eq!(recorder.durations.0.load(Ordering::Relaxed), 2 * 2 * CALLS, "it did hear of them");
+    drop((publisher, local));
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use seawall::http::HttpClassifier;
 use seawall::patterns::time_limiter::{Metrics, TimeLimitScope};
 use seawall::{
     AtBodyEnd, BulkheadConfig, CircuitBreakerConfig, Deadline, NoReplay, Pipeline, Reason,
-    TimeLimiterConfig,
+    TimeLimiterConfig, TimerConfig,
 };
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -49,6 +49,7 @@ fn pipeline(scope: TimeLimitScope) -> Steps {
         .circuit_breaker(CircuitBreakerConfig::builder())
         .time_limiter(TimeLimiterConfig::builder().timeout(ms(100)).scope(scope))
         .bulkhead(BulkheadConfig::builder())
+        .timer(TimerConfig::builder())
         .build()
         .unwrap()
 }
@@ -73,12 +74,20 @@ fn failed(pipeline: &Steps) -> u64 {
     pipeline.circuit_breaker().unwrap().counters().failed
 }
 
+/// What the timer has counted failures as, and how long they took.
+fn timed(pipeline: &Steps) -> Vec<(&'static str, Duration)> {
+    let timer = pipeline.timer().unwrap();
+    assert_eq!(timer.metrics().successful.count(), 0);
+    timer.failures().into_iter().map(|(tag, of)| (tag, of.sum())).collect()
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_attempts_limit_strikes_in_the_body() {
     let pipeline = pipeline(TimeLimitScope::WholeBody);
     assert_eq!(whole(&pipeline).await, Err(Reason::AttemptTimedOut));
     assert_eq!(metrics(&pipeline), [0, 0, 1]);
     assert_eq!(failed(&pipeline), 1);
+    assert_eq!(timed(&pipeline), [("timeout", ms(100))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,6 +97,7 @@ async fn the_whole_calls_deadline_in_the_body_is_no_success_of_the_attempt() {
     assert_eq!(outcome, Err(Reason::DeadlineExceeded));
     assert_eq!(metrics(&pipeline), [0, 1, 0]);
     assert_eq!(failed(&pipeline), 1);
+    assert_eq!(timed(&pipeline), [("timeout", ms(50))]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,4 +107,5 @@ async fn the_attempts_limit_ends_with_the_head() {
     assert_eq!(outcome, Err(Reason::DeadlineExceeded));
     assert_eq!(metrics(&pipeline), [1, 0, 0]);
     assert_eq!(failed(&pipeline), 1);
+    assert_eq!(timed(&pipeline), [("timeout", ms(200))]);
 }

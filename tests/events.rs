@@ -10,11 +10,11 @@ use futures_util::StreamExt;
 use seawall::patterns::Instance;
 use seawall::telemetry::{
     BulkheadEvent, CircuitBreakerEvent, Event, EventKind, EventRecord, Events, RegistryEvent,
-    RetryEvent,
+    RetryEvent, TimerEvent,
 };
 use seawall::{
     Backoff, Bulkhead, CircuitBreaker, CircuitBreakerConfig, Pipeline, RateLimiter, Registry,
-    Retry, RetryConfig, TimeLimiter,
+    Retry, RetryConfig, TimeLimiter, Timer, TimerConfig,
 };
 use tokio::time::Instant;
 
@@ -159,19 +159,27 @@ async fn every_handle_has_them() {
         .build()
         .unwrap();
     let retry = Retry::new("e", retry);
-    let mut streams =
-        [breaker.events(9), bulkhead.events(9), limiter.events(9), time.events(9), retry.events(9)];
+    let timer = Timer::with_defaults("f");
+    let mut streams = [
+        breaker.events(9),
+        bulkhead.events(9),
+        limiter.events(9),
+        time.events(9),
+        retry.events(9),
+        timer.events(9),
+    ];
     breaker.call(ok()).await.unwrap();
     bulkhead.call(ok()).await.unwrap();
     limiter.call(ok()).await.unwrap();
     time.call(ok()).await.unwrap();
+    timer.call(ok()).await.unwrap();
     retry.call(|| async { Err::<(), _>(io::Error::other("broken")) }).await.unwrap_err();
     for stream in &mut streams {
         let records = all(stream);
         assert!(records.iter().all(|it| it.name == records[0].name));
         seen.push((records[0].name.to_string(), records.len()));
     }
-    let expected = [("a", 1), ("b", 2), ("c", 1), ("d", 1), ("e", 2)];
+    let expected = [("a", 1), ("b", 2), ("c", 1), ("d", 1), ("e", 2), ("f", 2)];
     assert_eq!(seen, expected.map(|(name, count)| (name.to_owned(), count)));
 }
 
@@ -184,6 +192,7 @@ async fn a_pipelines_stream_has_all_steps_and_ends_with_the_last() {
     let pipeline = Pipeline::builder("it")
         .retry(RetryConfig::builder().backoff(Backoff::fixed(Duration::from_millis(1))))
         .circuit_breaker(CircuitBreakerConfig::builder())
+        .timer(TimerConfig::builder())
         .build()
         .unwrap();
     let retry = pipeline.retry().unwrap().clone();
@@ -201,8 +210,12 @@ async fn a_pipelines_stream_has_all_steps_and_ends_with_the_last() {
         matches!(
             kinds[..],
             [
+                EventKind::Timer(TimerEvent::Start),
+                EventKind::Timer(TimerEvent::Failure { .. }),
                 EventKind::CircuitBreaker(Breaker::Error { .. }),
                 EventKind::Retry(Again::Retry { .. }),
+                EventKind::Timer(TimerEvent::Start),
+                EventKind::Timer(TimerEvent::Success { .. }),
                 EventKind::CircuitBreaker(Breaker::Success { .. }),
                 EventKind::Retry(Again::Success { .. })
             ]

@@ -22,6 +22,7 @@ fn pipeline() -> Pipeline {
         .rate_limiter(RateLimiterConfig::default())
         .time_limiter(TimeLimiterConfig::default())
         .bulkhead(BulkheadConfig::default())
+        .timer(TimerConfig::default())
         .build()
         .unwrap()
 }
@@ -46,12 +47,14 @@ async fn futures_are_send_and_small() {
     let rate = RateLimiter::with_defaults("rate");
     let time = TimeLimiter::with_defaults("time");
     let retry = Retry::with_defaults("retry");
+    let timer = Timer::with_defaults("timer");
     let stack = ServiceBuilder::new()
         .layer(RetryLayer::new(retry.clone()))
         .layer(CircuitBreakerLayer::new(breaker.clone()))
         .layer(RateLimiterLayer::new(rate.clone()))
         .layer(TimeLimiterLayer::new(time.clone()))
-        .layer(BulkheadLayer::new(bulkhead.clone()));
+        .layer(BulkheadLayer::new(bulkhead.clone()))
+        .layer(TimerLayer::new(timer.clone()));
     let sizes = [
         ("error layer", added!(ErrorLayer), 0),
         ("circuit breaker", added!(CircuitBreakerLayer::new(breaker)), 64),
@@ -59,8 +62,9 @@ async fn futures_are_send_and_small() {
         ("rate limiter", added!(RateLimiterLayer::new(rate)), 64),
         ("time limiter", added!(TimeLimiterLayer::new(time)), 160),
         ("retry", added!(RetryLayer::new(retry)), 96),
-        ("pipeline of all steps", added!(pipeline().flat()), 352),
-        ("stack of all steps", added!(stack), 352),
+        ("timer", added!(TimerLayer::new(timer)), 32),
+        ("pipeline of all steps", added!(pipeline().flat()), 376),
+        ("stack of all steps", added!(stack), 376),
     ];
     for (name, size, _) in sizes {
         println!("{name}: the service's future + {size} bytes");

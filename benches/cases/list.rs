@@ -8,9 +8,9 @@ use std::time::Duration;
 use seawall::telemetry::Meters;
 use seawall::{
     Bulkhead, BulkheadConfig, BulkheadLayer, CircuitBreaker, CircuitBreakerConfig,
-    CircuitBreakerLayer, Pipeline, RateLimiter, RateLimiterAlgorithm, RateLimiterConfig,
-    RateLimiterLayer, Retry, RetryBudget, RetryConfig, RetryLayer, SlidingWindow, TimeLimiter,
-    TimeLimiterConfig, TimeLimiterLayer,
+    CircuitBreakerLayer, Pipeline, PipelineBuilder, RateLimiter, RateLimiterAlgorithm,
+    RateLimiterConfig, RateLimiterLayer, Retry, RetryBudget, RetryConfig, RetryLayer,
+    SlidingWindow, TimeLimiter, TimeLimiterConfig, TimeLimiterLayer, Timer, TimerLayer,
 };
 
 use super::{BARE, BARE_PENDING, Case, Immediate, PendingOnce};
@@ -91,6 +91,16 @@ fn others() -> Vec<Case> {
         Case::layer("time limiter", TimeLimiterLayer::new(time_limiter())).at_most(80),
         Case::pending_layer("time limiter, pending once", TimeLimiterLayer::new(time_limiter()))
             .at_most(700),
+        Case::layer("timer", TimerLayer::new(timer())),
+        Case::layer("timer, meters", TimerLayer::new(metered(timer()))),
+        Case::handle("timer, call", {
+            let timer = timer();
+            move || timer.call(ready(Ok::<_, Infallible>(black_box(1))))
+        }),
+        Case::by_hand("timer, measurement", {
+            let timer = timer();
+            move || timer.start().success()
+        }),
         Case::layer("retry", RetryLayer::new(Retry::with_defaults("bench"))).at_most(40),
         Case::layer("retry, budget", RetryLayer::new(budgeted)),
     ]
@@ -104,6 +114,8 @@ fn stacks() -> Vec<Case> {
         Case::pending_layer("pipeline of five, pending once", pipeline().flat()).at_most(1000),
         Case::layer("pipeline of five, error type", pipeline()),
         Case::layer("pipeline of five, meters", watched(pipeline()).flat()),
+        Case::layer("pipeline of six", pipeline_of_six().flat()),
+        Case::layer("pipeline of six, meters", watched(pipeline_of_six()).flat()),
     ]
 }
 
@@ -176,6 +188,17 @@ fn time_limiter() -> TimeLimiter {
     TimeLimiter::new("bench", config.build().expect("valid settings"))
 }
 
+fn timer() -> Timer {
+    Timer::with_defaults("bench")
+}
+
+fn metered(timer: Timer) -> Timer {
+    let meters = Meters::new();
+    meters.watch(&timer);
+    std::mem::forget(meters);
+    timer
+}
+
 type FiveLayers =
     (RetryLayer, CircuitBreakerLayer, RateLimiterLayer, TimeLimiterLayer, BulkheadLayer);
 
@@ -199,12 +222,19 @@ fn watched(pipeline: Pipeline) -> Pipeline {
 
 /// The same five.
 fn pipeline() -> Pipeline {
+    five_steps().build().expect("a sound pipeline")
+}
+
+/// And a timer.
+fn pipeline_of_six() -> Pipeline {
+    five_steps().timer(timer()).build().expect("a sound pipeline")
+}
+
+fn five_steps() -> PipelineBuilder {
     Pipeline::builder("bench")
         .retry(Retry::with_defaults("bench"))
         .circuit_breaker(breaker(SlidingWindow::Count(100), Duration::MAX))
         .rate_limiter(limiter(RateLimiterAlgorithm::Cycles))
         .time_limiter(time_limiter())
         .bulkhead(bulkhead())
-        .build()
-        .expect("a sound pipeline")
 }

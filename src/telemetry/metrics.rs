@@ -1,7 +1,8 @@
 //! The meters through the `metrics` facade.
 //!
 //! Install a recorder first (`metrics-exporter-prometheus`, `metrics-exporter-dogstatsd`, …): handles are resolved with the
-//! recorder that stands when an instance is watched or first published, and without one they do nothing.
+//! recorder that stands when an instance is watched or first published, those of a timer when a call first ends so, and without
+//! one they do nothing.
 //!
 //! | meter | kind in the facade | when |
 //! |---|---|---|
@@ -61,7 +62,9 @@ impl Publisher {
     /// Publishes what `meters` watches, now and later.
     #[must_use = "it ends when it is dropped"]
     pub fn new(meters: &Meters) -> Self {
-        with_recorder(|recorder| METERS.iter().for_each(|meter| describe(recorder, meter)));
+        with_recorder(|recorder| {
+            METERS.iter().for_each(|meter| describe(recorder, meter.name, meter));
+        });
         let id = meters.export(|watched| Some(std::sync::Arc::new(Durations::of(watched)?)));
         Self { meters: meters.clone(), id, handles: Lock::new(Handles::new()) }
     }
@@ -162,8 +165,8 @@ fn key(name: &'static str, labels: &Labels) -> Key {
     Key::from_parts(name, labels.collect::<Vec<_>>())
 }
 
-fn describe(recorder: &dyn Recorder, meter: &Meter) {
-    let (name, help) = (KeyName::from_const_str(meter.name), SharedString::from(meter.help));
+fn describe(recorder: &dyn Recorder, name: &'static str, meter: &Meter) {
+    let (name, help) = (KeyName::from_const_str(name), SharedString::from(meter.help));
     match meter.kind {
         MeterKind::Counter => recorder.describe_counter(name, None, help),
         MeterKind::Gauge => recorder.describe_gauge(name, None, help),
@@ -182,7 +185,13 @@ impl Durations {
 
 fn resolve(series: Series, labels: &Labels) -> Histogram {
     let key = key(series.metric, labels);
-    with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
+    with_recorder(|recorder| {
+        if series.metric != series.meter.name {
+            // Of users' choice, so not in the list that was described in the beginning.
+            describe(recorder, series.metric, series.meter);
+        }
+        recorder.register_histogram(&key, &METADATA)
+    })
 }
 
 impl Observer for Durations {

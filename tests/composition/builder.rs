@@ -48,6 +48,10 @@ fn a_step_given_twice() {
                     .bulkhead(Bulkhead::with_defaults("other")),
             ),
         ),
+        (
+            "timer",
+            refused(builder().timer(TimerConfig::default()).timer(Timer::with_defaults("other"))),
+        ),
     ];
     for (key, error) in twice {
         assert_eq!(error.to_string(), format!("`{key}` is given twice, but must be given once"));
@@ -62,6 +66,12 @@ fn a_presets_step_may_be_replaced_once_and_left_out() {
     assert_eq!(refused(twice).key(), "retry");
     let without = Pipeline::http("p").without(Step::Retry).build().unwrap();
     assert!(without.retry().is_none() && without.circuit_breaker().is_some());
+
+    // No preset measures by itself.
+    assert!(Pipeline::http("p").build().unwrap().timer().is_none());
+    let timed = || Pipeline::http("p").timer(TimerConfig::builder());
+    assert!(timed().build().unwrap().timer().is_some());
+    assert!(timed().without(Step::Timer).build().unwrap().timer().is_none());
 }
 
 #[test]
@@ -105,6 +115,10 @@ fn a_setting_out_of_range_by_its_full_name() {
             refused(builder().rate_limiter(RateLimiterConfig::builder().limit_for_period(0))),
         ),
         ("bulkhead.max_concurrent_calls", refused(builder().bulkhead(many))),
+        (
+            "timer.metric_names",
+            refused(builder().timer(TimerConfig::builder().metric_names("7 days"))),
+        ),
     ];
     for (key, error) in errors {
         assert_eq!(error.key(), key);
@@ -119,9 +133,11 @@ fn steps_without_a_name_get_that_of_the_pipeline() {
     let pipeline = Pipeline::builder("inventory")
         .retry(attempts(2, ms(1)))
         .circuit_breaker(CircuitBreaker::with_defaults("own"))
+        .timer(TimerConfig::default())
         .build()
         .unwrap();
     assert_eq!(pipeline.retry().unwrap().name(), "inventory");
+    assert_eq!(pipeline.timer().unwrap().name(), "inventory");
     assert_eq!(pipeline.circuit_breaker().unwrap().name(), "own");
 }
 

@@ -59,6 +59,34 @@ async fn co2_with_retry_refusals_attempts_are_used_up_as_refusals() {
     }
 }
 
+/// Below all gates: what they refuse and what they make wait is not measured, and each attempt is.
+#[tokio::test(start_paused = true)]
+async fn the_timer_stands_below_all_gates() {
+    let timer = Timer::with_defaults("timer");
+    let rate = RateLimiterConfig::builder()
+        .limit_for_period(1)
+        .limit_refresh_period(ms(100))
+        .timeout(ms(1_000));
+    let breaker = CircuitBreakerConfig::builder().sliding_window(SlidingWindow::Consecutive(2));
+    let pipeline = Pipeline::builder("p")
+        .timer(timer.clone())
+        .bulkhead(BulkheadConfig::builder().max_concurrent_calls(1))
+        .time_limiter(time_limiter(ms(30)))
+        .rate_limiter(rate)
+        .circuit_breaker(breaker)
+        .retry(attempts(3, ms(10)))
+        .build()
+        .unwrap();
+    let start = Instant::now();
+    let error = pipeline.call(std::future::pending::<Result<u32, &str>>).await.unwrap_err();
+    assert_eq!(error.rejected().unwrap().reason(), Reason::CircuitOpen, "the third attempt's end");
+    // The first at once, the second 100 ms after it, each of 30 ms, and a pause before the third.
+    assert_eq!(start.elapsed(), ms(100 + 30 + 10));
+    let metrics = timer.metrics();
+    assert_eq!((metrics.successful.count(), metrics.failed.count()), (0, 2));
+    assert_eq!((metrics.failed.sum(), timer.failures()[0].0), (ms(60), "timeout"));
+}
+
 /// Every step with exactly one permission.
 fn scarce() -> (Pipeline, CircuitBreaker, RateLimiter, Bulkhead) {
     let breaker = CircuitBreakerConfig::builder().permitted_calls_in_half_open(1);

@@ -67,18 +67,32 @@ async fn classifier_of_a_rate_limiter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn classifier_of_a_timer() {
+    Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (TimerLayer::new(timer).classifier(classifier::<u32, Fault>()), is_balanced)
+    })
+    .may_panic()
+    .check()
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn classifier_of_a_pipeline() {
     Contract::new(|| {
         let (retry, budget) = retry(3, ms(10));
         let bulkhead = bulkhead(1, ms(100));
+        let (timer, is_balanced) = timer();
         let pipeline = Pipeline::builder("all")
             .retry(retry)
             .circuit_breaker(half_open_breaker())
             .time_limiter(time_limiter(ms(1_000)))
             .bulkhead(bulkhead.clone())
+            .timer(timer)
             .classifier(classifier::<u32, Error<Fault>>())
             .build();
-        (pipeline.unwrap(), move || is_empty(&bulkhead) && budget.in_flight() == (0, 0))
+        let is_free = move || is_empty(&bulkhead) && budget.in_flight() == (0, 0) && is_balanced();
+        (pipeline.unwrap(), is_free)
     })
     .may_panic()
     .limits_time()
@@ -188,6 +202,34 @@ async fn drain_on_of_a_rate_limiter() {
     .await;
 }
 
+/// Its panics are caught: not even the call that failed hears of them.
+#[tokio::test(start_paused = true)]
+async fn failure_tag_of_a_timer() {
+    let timer = || {
+        let (timer, is_balanced) = timer();
+        let trouble = now_and_then();
+        let config = TimerConfig::builder().failure_tag(move |_| {
+            trouble();
+            "told"
+        });
+        timer.update(config.build().unwrap());
+        (timer, is_balanced)
+    };
+    Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (TimerLayer::new(timer), is_balanced)
+    })
+    .check()
+    .await;
+    Contract::new(|| {
+        let ((timer, is_balanced), bulkhead) = (timer(), bulkhead(1, ms(100)));
+        let pipeline = Pipeline::builder("all").bulkhead(bulkhead.clone()).timer(timer);
+        (pipeline.build().unwrap(), move || is_empty(&bulkhead) && is_balanced())
+    })
+    .check()
+    .await;
+}
+
 /// How a call ends is the user's code too.
 #[derive(Clone)]
 struct Ending<F>(F);
@@ -220,6 +262,13 @@ async fn ends() {
     .check()
     .await;
     Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (TimerLayer::new(timer).ends(Ending(now_and_then())), is_balanced)
+    })
+    .may_panic()
+    .check()
+    .await;
+    Contract::new(|| {
         let bulkhead = bulkhead(1, Duration::MAX);
         let layer = BulkheadLayer::new(bulkhead.clone()).ends(Ending(now_and_then()));
         (layer, move || is_empty(&bulkhead))
@@ -245,18 +294,22 @@ async fn observers() {
         let (retry, budget) = retry(3, ms(10));
         let (breaker, limiter) = (breaker(), time_limiter(ms(60_000)));
         let bulkhead = bulkhead(1, ms(100));
+        let (timer, is_balanced) = timer();
         let trouble = quiet_panic;
         retry.observe(move |_: &telemetry::Event<'_>| trouble());
         breaker.observe(move |_: &telemetry::Event<'_>| trouble());
         limiter.observe(move |_: &telemetry::Event<'_>| trouble());
         bulkhead.observe(move |_: &telemetry::Event<'_>| trouble());
+        timer.observe(move |_: &telemetry::Event<'_>| trouble());
         let pipeline = Pipeline::builder("all")
             .retry(retry)
             .circuit_breaker(breaker)
             .time_limiter(limiter)
             .bulkhead(bulkhead.clone())
+            .timer(timer)
             .build();
-        (pipeline.unwrap(), move || is_empty(&bulkhead) && budget.in_flight() == (0, 0))
+        let is_free = move || is_empty(&bulkhead) && budget.in_flight() == (0, 0) && is_balanced();
+        (pipeline.unwrap(), is_free)
     })
     .limits_time()
     .check()

@@ -183,6 +183,16 @@ async fn check_rate_limiters(algorithm: RateLimiterAlgorithm) {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn timer_alone() {
+    Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (TimerLayer::new(timer), is_balanced)
+    })
+    .check()
+    .await;
+}
+
 // ## By key
 
 /// The keyed layer over `layer`, with one key for whatever request.
@@ -254,6 +264,16 @@ async fn keyed_time_limiter() {
         .limits_time()
         .check()
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keyed_timer() {
+    Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (keyed(TimerLayer::new(timer)), is_balanced)
+    })
+    .check()
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

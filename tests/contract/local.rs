@@ -19,6 +19,7 @@ async fn every_layer_takes_a_service_that_borrows_and_is_not_send() {
     check_local(&TimeLimiterLayer::new(time_limiter(ms(10))), &calls).await;
     check_local(&layer, &calls).await;
     check_local(&RateLimiterLayer::new(rate_limiter(1, ms(10))), &calls).await;
+    check_local(&TimerLayer::new(timer().0), &calls).await;
     check_local(&Pipeline::builder("none").build().unwrap(), &calls).await;
     let pipeline = Pipeline::builder("all")
         .deadline(ms(1_000))
@@ -27,6 +28,7 @@ async fn every_layer_takes_a_service_that_borrows_and_is_not_send() {
         .rate_limiter(rate_limiter(10, ms(10)))
         .time_limiter(time_limiter(ms(100)))
         .bulkhead(bulkhead(1, ms(10)))
+        .timer(timer().0)
         .build()
         .unwrap();
     check_local(&pipeline, &calls).await;
@@ -37,7 +39,8 @@ async fn every_layer_takes_a_service_that_borrows_and_is_not_send() {
         .layer(RateLimiterLayer::new(rate_limiter(1, ms(10))))
         .layer(TimeLimiterLayer::new(time_limiter(ms(10))))
         .layer(layer)
+        .layer(TimerLayer::new(timer().0))
         .layer(ErrorLayer);
     check_local(&stack, &calls).await;
-    assert_eq!(calls.get(), 10);
+    assert_eq!(calls.get(), 11);
 }

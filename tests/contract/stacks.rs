@@ -12,6 +12,7 @@ use super::support::*;
 fn pipeline(wait: Duration) -> (Pipeline, impl Fn() -> bool + Clone) {
     let (retry, budget) = retry(3, ms(20));
     let (bulkhead, limiter) = (bulkhead(1, wait), rate_limiter(1, ms(60_000)));
+    let (timer, is_balanced) = timer();
     let pipeline = Pipeline::builder("all")
         .deadline(ms(600_000))
         .retry(retry)
@@ -19,8 +20,11 @@ fn pipeline(wait: Duration) -> (Pipeline, impl Fn() -> bool + Clone) {
         .rate_limiter(limiter.clone())
         .time_limiter(time_limiter(ms(60_000)))
         .bulkhead(bulkhead.clone())
+        .timer(timer)
         .build();
-    let is_free = move || is_empty(&bulkhead) && is_idle(&limiter) && budget.in_flight() == (0, 0);
+    let is_free = move || {
+        is_empty(&bulkhead) && is_idle(&limiter) && budget.in_flight() == (0, 0) && is_balanced()
+    };
     (pipeline.unwrap(), is_free)
 }
 
@@ -126,6 +130,16 @@ async fn pipeline_with_a_bulkhead() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn pipeline_with_a_timer() {
+    Contract::new(|| {
+        let (timer, is_balanced) = timer();
+        (Pipeline::builder("one").timer(timer).build().unwrap(), is_balanced)
+    })
+    .check()
+    .await;
+}
+
 /// Attempts that fail with a response: the pipeline makes an error of that, and must let go of all.
 #[tokio::test(start_paused = true)]
 async fn pipeline_that_makes_exhaustion_an_error() {
@@ -156,15 +170,21 @@ async fn stack_of_all() {
         Contract::new(|| {
             let (retry, budget) = retry(3, ms(20));
             let (bulkhead, limiter) = (bulkhead(1, wait), rate_limiter(1, ms(60_000)));
+            let (timer, is_balanced) = timer();
             let layer = ServiceBuilder::new()
                 .layer(RetryLayer::new(retry))
                 .layer(CircuitBreakerLayer::new(half_open_breaker()))
                 .layer(RateLimiterLayer::new(limiter.clone()))
                 .layer(TimeLimiterLayer::new(time_limiter(ms(60_000))))
                 .layer(BulkheadLayer::new(bulkhead.clone()))
+                .layer(TimerLayer::new(timer))
                 .layer(ErrorLayer);
-            let is_free =
-                move || is_empty(&bulkhead) && is_idle(&limiter) && budget.in_flight() == (0, 0);
+            let is_free = move || {
+                is_empty(&bulkhead)
+                    && is_idle(&limiter)
+                    && budget.in_flight() == (0, 0)
+                    && is_balanced()
+            };
             (layer, is_free)
         })
         .limits_time()

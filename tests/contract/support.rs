@@ -1,5 +1,7 @@
 //! Instances that a check can look at.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use seawall::*;
@@ -52,6 +54,24 @@ pub fn retry(attempts: u32, pause: Duration) -> (Retry, RetryBudget) {
         .budget(budget.clone())
         .build();
     (Retry::new("retry", config.unwrap()), budget)
+}
+
+/// A timer, and whether each call that began has ended, once.
+pub fn timer() -> (Timer, impl Fn() -> bool + Clone) {
+    let timer = Timer::with_defaults("timer");
+    let begun = Arc::new(AtomicU64::new(0));
+    let count = begun.clone();
+    timer.observe(move |event: &telemetry::Event<'_>| {
+        if matches!(event.kind, telemetry::EventKind::Timer(telemetry::TimerEvent::Start)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let look = timer.clone();
+    let is_balanced = move || {
+        let metrics = look.metrics();
+        metrics.successful.count() + metrics.failed.count() == begun.load(Ordering::Relaxed)
+    };
+    (timer, is_balanced)
 }
 
 pub fn rate_limiter(permits: u32, timeout: Duration) -> RateLimiter {

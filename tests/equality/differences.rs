@@ -75,6 +75,29 @@ async fn differs_in_the_readiness_of_further_attempts() {
     assert_eq!((time.metrics().error, time.metrics().timeout), (1, 0));
 }
 
+/// So a pipeline's timer measures that wait too, and a timer alone begins when its service is called.
+#[tokio::test(start_paused = true)]
+async fn differs_in_what_the_timer_of_a_further_attempt_measures() {
+    let (backend, probe) = late();
+    let timer = Timer::with_defaults("timer");
+    let pipeline = Pipeline::builder("p").retry(retry()).timer(timer.clone()).build().unwrap();
+    assert_eq!(
+        call_unready(&backend, ServiceBuilder::new().layer(pipeline).service(probe)).await,
+        None
+    );
+    let tags: Vec<_> = timer.failures().into_iter().map(|(tag, of)| (tag, of.sum())).collect();
+    assert_eq!(tags, [("other", ms(1)), ("cancelled", ms(499))]);
+
+    let (backend, probe) = late();
+    let timer = Timer::with_defaults("timer");
+    let stack = ServiceBuilder::new()
+        .layer(RetryLayer::new(retry()))
+        .layer(TimerLayer::new(timer.clone()))
+        .service(probe);
+    assert_eq!(call_unready(&backend, stack).await, None);
+    assert_eq!(timer.failures().len(), 1, "the second was never called");
+}
+
 /// A refusal need not wait until the service is ready, either.
 #[tokio::test(start_paused = true)]
 async fn differs_in_that_a_further_attempt_is_refused_without_readiness() {

@@ -22,6 +22,7 @@ pub struct Settings {
     pub rate: Option<RateSettings>,
     pub timeout: Option<Duration>,
     pub bulkhead: Option<BulkheadSettings>,
+    pub has_timer: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -264,13 +265,14 @@ fn settings() -> impl Strategy<Value = Settings> {
         option::of(rate()),
         option::of(ms(0..50)),
         option::of(bulkhead()),
+        any::<bool>(),
     );
-    steps.prop_map(|(retry, breaker, rate, timeout, mut bulkhead)| {
+    steps.prop_map(|(retry, breaker, rate, timeout, mut bulkhead, has_timer)| {
         // The builder refuses a wait that is longer than the attempt.
         if let (Some(bulkhead), Some(timeout)) = (&mut bulkhead, timeout) {
             bulkhead.wait = bulkhead.wait.min(timeout);
         }
-        Settings { retry, breaker, rate, timeout, bulkhead }
+        Settings { retry, breaker, rate, timeout, bulkhead, has_timer }
     })
 }
 

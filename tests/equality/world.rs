@@ -45,6 +45,7 @@ pub struct Steps {
     pub rate: Option<RateLimiter>,
     pub time: Option<TimeLimiter>,
     pub bulkhead: Option<Bulkhead>,
+    pub timer: Option<Timer>,
 }
 
 impl Steps {
@@ -55,6 +56,7 @@ impl Steps {
             rate: settings.rate.as_ref().map(RateSettings::build),
             time: settings.timeout.map(time_limiter),
             bulkhead: settings.bulkhead.as_ref().map(BulkheadSettings::build),
+            timer: settings.has_timer.then(|| Timer::with_defaults("timer")),
         }
     }
 
@@ -75,6 +77,9 @@ impl Steps {
         if let Some(bulkhead) = &self.bulkhead {
             builder = builder.bulkhead(bulkhead.clone());
         }
+        if let Some(timer) = &self.timer {
+            builder = builder.timer(timer.clone());
+        }
         builder.classifier(judge as Judge).build().unwrap()
     }
 
@@ -87,6 +92,10 @@ impl Steps {
     pub fn as_stack(&self, backend: Backend) -> Client {
         let judge = judge as Judge;
         let mut stack: Client = BoxCloneService::new(backend);
+        if let Some(timer) = &self.timer {
+            let layer = TimerLayer::new(timer.clone()).classifier(judge);
+            stack = BoxCloneService::new(ServiceBuilder::new().layer(layer).service(stack));
+        }
         if let Some(bulkhead) = &self.bulkhead {
             let layer = BulkheadLayer::new(bulkhead.clone());
             stack = BoxCloneService::new(ServiceBuilder::new().layer(layer).service(stack));
@@ -116,7 +125,8 @@ impl Steps {
         let rate = self.rate.as_ref().map(RateLimiter::metrics);
         let time = self.time.as_ref().map(TimeLimiter::metrics);
         let bulkhead = self.bulkhead.as_ref().map(Bulkhead::metrics);
-        format!("{retry:#?} {breaker:#?} {rate:#?} {time:#?} {bulkhead:#?}")
+        let timer = self.timer.as_ref().map(|it| (it.metrics(), it.failures()));
+        format!("{retry:#?} {breaker:#?} {rate:#?} {time:#?} {bulkhead:#?} {timer:#?}")
     }
 }
 
@@ -255,8 +265,8 @@ pub fn play(script: &Script, client: impl FnOnce(&Steps, Backend) -> Client) -> 
     runtime.block_on(async {
         let start = Instant::now();
         let steps = Steps::new(&script.steps);
-        let books = [(); 5].map(|()| Book::default());
-        let names = ["retry", "breaker", "rate", "time", "bulkhead"];
+        let books = [(); 6].map(|()| Book::default());
+        let names = ["retry", "breaker", "rate", "time", "bulkhead", "timer"];
         if let Some(it) = &steps.retry {
             it.observe(observer(start, books[0].clone()));
         }
@@ -271,6 +281,9 @@ pub fn play(script: &Script, client: impl FnOnce(&Steps, Backend) -> Client) -> 
         }
         if let Some(it) = &steps.bulkhead {
             it.observe(observer(start, books[4].clone()));
+        }
+        if let Some(it) = &steps.timer {
+            it.observe(observer(start, books[5].clone()));
         }
         let backend = Backend::new(&script.attempts);
         let client = client(&steps, backend.clone());

@@ -2,15 +2,18 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use seawall::keyed::{Keyed, KeyedLayer, key_fn};
+use seawall::telemetry::{Event, EventKind, TimerEvent};
 use seawall::{
     Bulkhead, BulkheadConfig, BulkheadLayer, CircuitBreaker, CircuitBreakerConfig,
     CircuitBreakerLayer, Error, ErrorLayer, Pipeline, RateLimiter, RateLimiterConfig,
-    RateLimiterLayer, Reason, Retry, RetryLayer, State, TimeLimiter, TimeLimiterLayer,
+    RateLimiterLayer, Reason, Retry, RetryLayer, State, TimeLimiter, TimeLimiterLayer, Timer,
+    TimerConfig, TimerLayer,
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 
@@ -71,6 +74,26 @@ async fn a_rate_for_each_tenant() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_key_is_measured_by_itself() {
+    let timers = Keyed::new("keys", |key| Ok(TimerLayer::new(Timer::with_defaults(key)))).unwrap();
+    let mut service = KeyedLayer::new(timers.clone(), key_fn(key)).layer(service_fn(backend));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let tell = heard.clone();
+    timers.observe(move |event: &Event<'_>| {
+        if let EventKind::Timer(TimerEvent::Success { .. } | TimerEvent::Failure { .. }) =
+            event.kind
+        {
+            tell.lock().unwrap().push(event.name.to_owned());
+        }
+    });
+    for call in [("a", Ok(1)), ("b", Err("no")), ("a", Ok(2)), ("none", Ok(3))] {
+        assert_eq!(service.ready().await.unwrap().call(call).await.is_ok(), call.1.is_ok());
+    }
+    assert_eq!(*heard.lock().unwrap(), ["a", "b", "a", "overflow"]);
+    assert_eq!((timers.stats().entries, timers.stats().without_key), (2, 1));
+}
+
 /// Its own future holds on to it.
 macro_rules! a_call_keeps {
     ($layer:expr) => {
@@ -97,6 +120,12 @@ async fn a_call_under_way_keeps_its_instance() {
     a_call_keeps!(|key| BulkheadLayer::new(Bulkhead::with_defaults(key)));
     a_call_keeps!(|key| RetryLayer::new(Retry::with_defaults(key)));
     a_call_keeps!(|key| TimeLimiterLayer::new(TimeLimiter::with_defaults(key)));
+    a_call_keeps!(|key| TimerLayer::new(Timer::with_defaults(key)));
+    a_call_keeps!(|key| Pipeline::builder(key)
+        .timer(TimerConfig::default())
+        .build()
+        .unwrap()
+        .flat());
     a_call_keeps!(|key| {
         let limiter = RateLimiterConfig::default();
         Pipeline::builder(key).rate_limiter(limiter).build().unwrap().flat()

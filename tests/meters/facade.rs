@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use metrics::with_local_recorder;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use seawall::CircuitBreaker;
 use seawall::telemetry::Meters;
 use seawall::telemetry::metrics::Publisher;
+use seawall::{Cause, CircuitBreaker, Timer, TimerConfig};
 
-use crate::support::{Shop, broken};
+use crate::support::{Shop, broken, ms};
 
 /// Counters and histograms begin anew with each look.
 fn look(snapshotter: &Snapshotter) -> BTreeMap<String, DebugValue> {
@@ -76,6 +76,53 @@ async fn durations_are_told_at_once_and_the_rest_when_published() {
     assert_eq!(counter(&look(&snapshotter), REFUSED), 2);
     with_local_recorder(&recorder, || publisher.publish());
     assert_eq!(counter(&look(&snapshotter), REFUSED), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timers_calls_are_told_under_its_own_name_with_what_they_failed_by() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let _local = metrics::set_default_local_recorder(&recorder);
+    let shop = Shop::new();
+    let own = TimerConfig::builder().metric_names("timer.tests.facade").build().unwrap();
+    let named = Timer::new("stock", own.clone());
+    shop.meters.watch(&named);
+    let _publisher = Publisher::new(&shop.meters);
+    for timer in [&shop.timer, &named] {
+        for took in [1, 2] {
+            let measurement = timer.start();
+            tokio::time::advance(ms(took)).await;
+            measurement.success();
+        }
+        timer.start().failure(Cause::Grpc(14));
+        drop(timer.start());
+    }
+    shop.timer.update(own);
+    shop.timer.start().failure(Cause::Timeout);
+
+    let all: Vec<_> = snapshotter.snapshot().into_vec();
+    let of = |metric: &str, name: &str, kind: &str, failure: &str| {
+        let labels = [("name", name), ("kind", kind), ("failure", failure)];
+        let found = all.iter().find(|(key, ..)| {
+            let found = key.key().labels().map(|label| (label.key(), label.value()));
+            key.key().name() == metric && found.eq(labels)
+        });
+        found.map(|(_, unit, help, value)| {
+            // Like every other that is in the list.
+            assert_eq!(*unit, Some(metrics::Unit::Seconds), "{metric}");
+            assert!(help.as_ref().is_some_and(|help| help.contains("how long they took")));
+            let DebugValue::Histogram(durations) = value else { panic!("{metric}: {value:?}") };
+            durations.iter().map(|it| it.0).collect::<Vec<_>>()
+        })
+    };
+    for (metric, name) in [("resilience4j.timer.calls", "orders"), ("timer.tests.facade", "stock")]
+    {
+        assert_eq!(of(metric, name, "successful", ""), Some(vec![0.001, 0.002]));
+        assert_eq!(of(metric, name, "failed", "grpc:unavailable"), Some(vec![0.0]));
+        assert_eq!(of(metric, name, "failed", "cancelled"), Some(vec![0.0]));
+    }
+    assert_eq!(of("timer.tests.facade", "orders", "failed", "timeout"), Some(vec![0.0]));
+    assert_eq!(of("resilience4j.timer.calls", "orders", "failed", "timeout"), None);
 }
 
 #[tokio::test]

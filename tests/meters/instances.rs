@@ -1,7 +1,7 @@
 //! Instances come and go.
 
 use seawall::telemetry::{Event, Meters};
-use seawall::{CircuitBreaker, Pipeline, Retry, RetryConfig, TimeLimiterConfig};
+use seawall::{CircuitBreaker, Pipeline, Retry, RetryConfig, TimeLimiterConfig, TimerConfig};
 
 use crate::strict;
 use crate::support::{number, reading};
@@ -133,6 +133,7 @@ async fn a_pipelines_steps_are_watched_at_once() {
     let pipeline = Pipeline::builder("orders")
         .retry(RetryConfig::builder())
         .time_limiter(TimeLimiterConfig::builder())
+        .timer(TimerConfig::builder())
         .build()
         .unwrap();
     let meters = Meters::new();
@@ -140,6 +141,7 @@ async fn a_pipelines_steps_are_watched_at_once() {
     pipeline.call(|| async { Ok::<_, std::io::Error>(()) }).await.unwrap();
     let kind = [("kind", "successful")];
     assert_eq!(number(&meters, "timelimiter.calls", &kind), 1.0);
+    assert!(reading(&meters.collect(), "timer.calls", &kind).is_some());
     let kind = [("kind", "successful_without_retry")];
     assert_eq!(number(&meters, "retry.calls", &kind), 1.0);
 }

@@ -7,12 +7,13 @@ use seawall::keyed::Keyed;
 use seawall::telemetry::Meters;
 use seawall::telemetry::meters::Reading;
 use seawall::{
-    CircuitBreaker, CircuitBreakerConfig, Pipeline, Registry, RetryConfig, TimeLimiterConfig,
+    Cause, CircuitBreaker, CircuitBreakerConfig, Pipeline, Registry, RetryConfig,
+    TimeLimiterConfig, Timer, TimerConfig,
 };
 use tokio::time::advance;
 
 use crate::strict;
-use crate::support::{number, reading};
+use crate::support::{number, reading, reading_of};
 
 fn hosts(most: usize) -> Keyed<CircuitBreaker> {
     Keyed::<CircuitBreaker>::builder("hosts")
@@ -70,6 +71,7 @@ async fn a_pipeline_per_key_counts_in_all_its_patterns() {
         Pipeline::builder(host)
             .retry(RetryConfig::builder())
             .time_limiter(TimeLimiterConfig::builder())
+            .timer(TimerConfig::builder())
             .build()
     });
     let pipelines = pipelines.unwrap();
@@ -84,9 +86,45 @@ async fn a_pipeline_per_key_counts_in_all_its_patterns() {
     assert_eq!(number(&meters, "retry.calls", &once), 20.0);
     assert_eq!(number(&meters, "retry.calls.by.attempts", &[("attempts", "1")]), 20.0);
     assert_eq!(number(&meters, "timelimiter.calls", &[("kind", "successful")]), 20.0);
+    let timed = reading(&meters.collect(), "timer.calls", &[("kind", "successful")]);
+    assert!(matches!(timed, Some(Reading::Timer(timing)) if timing.count() == 20), "{timed:?}");
     assert!(!meters.prometheus().contains("circuitbreaker"), "there is none");
     drop(pipelines);
     assert!(!meters.prometheus().contains("hosts"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rg10_of_timers_that_are_evicted_the_sums_stay() {
+    let own = TimerConfig::builder().metric_names("timer.tests.keyed").build().unwrap();
+    let timers = Keyed::<Timer>::builder("hosts")
+        .max_entries(16)
+        .build(move |host| Ok(Timer::new(host, own.clone())))
+        .unwrap();
+    let meters = Meters::new();
+    meters.watch_group(&timers.group());
+    let of = |labels: &[_]| match reading_of(&meters.collect(), "timer.tests.keyed", labels) {
+        Some(Reading::Timer(timing)) => (timing.count(), timing.sum()),
+        other => panic!("{labels:?}: {other:?}"),
+    };
+    for key in 1..=200_u32 {
+        let timer = timers.get(&format!("host-{key}"));
+        let (good, bad) = (timer.start(), timer.start());
+        advance(Duration::from_millis(3)).await;
+        good.success();
+        bad.failure(if key % 2 == 0 { Cause::Timeout } else { Cause::Reset });
+        drop(timer);
+        assert_eq!(of(&[("kind", "successful")]), (key.into(), Duration::from_millis(3) * key));
+    }
+    assert!(timers.stats().evicted_for_room > 100, "{:?}", timers.stats());
+    for failure in ["timeout", "reset"] {
+        let of = of(&[("kind", "failed"), ("failure", failure)]);
+        assert_eq!(of, (100, Duration::from_millis(300)));
+    }
+    let samples = strict::parse(&meters.prometheus());
+    let names: Vec<_> = samples.iter().filter_map(|sample| sample.labels.get("name")).collect();
+    assert!(names.iter().all(|name| *name == "hosts"));
+    assert!(samples.len() < 80, "{} series", samples.len());
+    assert!(!meters.prometheus().contains("circuitbreaker"), "there is none");
 }
 
 #[tokio::test(start_paused = true)]

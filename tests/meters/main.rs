@@ -11,4 +11,5 @@ mod snapshot;
 mod strict;
 mod support;
 mod table;
+mod timers;
 mod values;

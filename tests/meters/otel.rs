@@ -6,7 +6,9 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use seawall::telemetry::meters::MeterKind;
 use seawall::telemetry::otel::Instruments;
+use seawall::{Cause, Timer, TimerConfig};
 
 use crate::support::{Shop, broken};
 
@@ -73,6 +75,8 @@ async fn meters_are_observed_and_durations_recorded() {
     shop.breaker.transition_to_open().unwrap();
     shop.breaker.try_acquire().unwrap_err();
     drop(shop.bulkhead.try_acquire().unwrap());
+    shop.timer.start().success();
+    shop.timer.start().failure(Cause::Timeout);
     let values = collector.look();
     assert_eq!((values[OPEN], values[CALLS]), (1.0, 1.0));
     let refused = "resilience4j.circuitbreaker.not.permitted.calls{kind=not_permitted,name=orders}";
@@ -84,10 +88,44 @@ async fn meters_are_observed_and_durations_recorded() {
     let families = shop.meters.collect();
     let series: usize = families
         .iter()
-        .filter(|family| family.meter().name != "resilience4j.circuitbreaker.calls")
+        .filter(|family| family.meter().kind != MeterKind::Timer)
         .map(|family| family.series().count())
         .sum();
-    assert_eq!(values.len(), series + 1);
+    assert_eq!(values.len(), series + 1 + 2);
+}
+
+#[tokio::test]
+async fn a_timers_calls_are_recorded_under_its_own_name_with_what_they_failed_by() {
+    let collector = Collector::new();
+    let shop = Shop::new();
+    let _instruments = Instruments::new(&shop.meters, &collector.provider.meter("shop"));
+    let calls = |timer: &Timer| {
+        timer.start().success();
+        timer.start().success();
+        timer.start().failure(Cause::Status(503));
+        drop(timer.start());
+    };
+    calls(&shop.timer);
+    let own = TimerConfig::builder().metric_names("timer.tests.otel-calls").build().unwrap();
+    let named = Timer::new("stock", own.clone());
+    shop.meters.watch(&named);
+    calls(&named);
+    // From an update on, too.
+    shop.timer.update(own);
+    shop.timer.start().failure(Cause::Timeout);
+    let values = collector.look();
+    let of = |metric: &str, name: &str, kind: &str, failure: &str| {
+        values.get(&format!("{metric}{{failure={failure},kind={kind},name={name}}}")).copied()
+    };
+    for (metric, name) in
+        [("resilience4j.timer.calls", "orders"), ("timer.tests.otel-calls", "stock")]
+    {
+        assert_eq!(of(metric, name, "successful", ""), Some(2.0), "{values:?}");
+        assert_eq!(of(metric, name, "failed", "503"), Some(1.0));
+        assert_eq!(of(metric, name, "failed", "cancelled"), Some(1.0));
+    }
+    assert_eq!(of("timer.tests.otel-calls", "orders", "failed", "timeout"), Some(1.0));
+    assert_eq!(of("resilience4j.timer.calls", "orders", "failed", "timeout"), None);
 }
 
 #[tokio::test]

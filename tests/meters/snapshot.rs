@@ -8,7 +8,7 @@ use seawall::registry::PipelineSpec;
 use seawall::telemetry::snapshot::Setting;
 use seawall::telemetry::{Meters, Snapshot};
 use seawall::{
-    Backoff, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, RateLimiterAlgorithm,
+    Backoff, BulkheadConfig, Cause, CircuitBreaker, CircuitBreakerConfig, RateLimiterAlgorithm,
     RateLimiterConfig, Registry, Retry, RetryConfig, SlidingWindow,
 };
 use serde_json::Value;
@@ -25,6 +25,16 @@ async fn it_shows_all_instances() {
     shop.breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
     let _permit = shop.bulkhead.try_acquire().unwrap();
     shop.time_limiter.call(async { Ok::<_, std::io::Error>(()) }).await.unwrap();
+    for (millis, failure) in
+        [(250, None), (500, None), (1000, Some(Cause::Timeout)), (0, Some(Cause::Status(503)))]
+    {
+        let measurement = shop.timer.start();
+        tokio::time::advance(ms(millis)).await;
+        match failure {
+            None => measurement.success(),
+            Some(cause) => measurement.failure(cause),
+        }
+    }
     let all = json(&shop.meters);
     assert_eq!(all["version"], 1);
     assert!(all["taken_at_unix_seconds"].as_f64().unwrap() > 1.7e9);
@@ -39,6 +49,19 @@ async fn it_shows_all_instances() {
     assert_eq!(bulkhead.len(), 2);
     assert!(bulkhead.iter().any(|it| it["in_flight"] == 1 && it["available"] == 24));
     assert_eq!(all["time_limiters"][0]["counters"]["success"], 1);
+    assert_eq!(
+        all["timers"][0],
+        serde_json::json!({
+            "name": "orders",
+            "tags": {},
+            "successful": {"count": 2, "sum_seconds": 0.75, "max_seconds": 0.5},
+            "failed": {
+                "503": {"count": 1, "sum_seconds": 0.0, "max_seconds": 0.0},
+                "timeout": {"count": 1, "sum_seconds": 1.0, "max_seconds": 1.0},
+            },
+            "settings": {"metric_names": "resilience4j.timer.calls", "failure_tag": false},
+        })
+    );
     assert_eq!(all["rate_limiters"][0]["available_permissions"], 50);
     assert_eq!(all["retries"][0]["counters"]["by_attempts"], serde_json::json!([0, 0, 0, 0, 0, 0]));
 }
@@ -104,6 +127,7 @@ async fn every_setting_of_every_pattern_is_there() {
     assert_eq!(count(&all.bulkheads[0].settings), 6);
     assert_eq!(count(&all.rate_limiters[0].settings), 6);
     assert_eq!(count(&all.time_limiters[0].settings), 3);
+    assert_eq!(count(&all.timers[0].settings), 2);
     assert_eq!(all.rate_limiters[0].settings.get("burst"), Some(&Setting::Integer(7)));
     let safe = &all.retries[1];
     assert_eq!(safe.name, "safe");
@@ -147,7 +171,9 @@ async fn a_registry_shows_its_pipelines_and_keyed_groups_and_nobody_listens() {
     registry.retries().get("patient").unwrap();
     registry.circuit_breakers().get("orders").unwrap();
     registry.thread_pool_bulkheads().get("orders").unwrap();
-    let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).retry("patient");
+    registry.timers().get("orders").unwrap();
+    registry.timers().get("fine").unwrap();
+    let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).retry("patient").timer("fine");
     registry.pipelines().define("stock", spec).unwrap();
     let _asked_for = registry.pipeline("orders").unwrap();
     let hosts = Keyed::new("hosts", |host| Ok(CircuitBreaker::with_defaults(host))).unwrap();
@@ -160,8 +186,8 @@ async fn a_registry_shows_its_pipelines_and_keyed_groups_and_nobody_listens() {
         all["pipelines"],
         serde_json::json!([
             {"name": "orders", "deadline_seconds": null,
-             "steps": {"circuit_breaker": "orders", "thread_pool_bulkhead": "orders"}},
-            {"name": "stock", "deadline_seconds": 5.0, "steps": {"retry": "patient"}},
+             "steps": {"circuit_breaker": "orders", "thread_pool_bulkhead": "orders", "timer": "orders"}},
+            {"name": "stock", "deadline_seconds": 5.0, "steps": {"retry": "patient", "timer": "fine"}},
         ])
     );
     let group = &all["keyed_groups"][0];

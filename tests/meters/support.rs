@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use seawall::telemetry::Meters;
 use seawall::telemetry::meters::{Families, Reading};
-use seawall::{Bulkhead, BulkheadConfig, CircuitBreaker, RateLimiter, Retry, TimeLimiter};
+use seawall::{Bulkhead, BulkheadConfig, CircuitBreaker, RateLimiter, Retry, TimeLimiter, Timer};
 
 /// One instance of each pattern, all called `orders`, and what looks at them.
 pub struct Shop {
@@ -17,6 +17,7 @@ pub struct Shop {
     pub limiter: RateLimiter,
     pub retry: Retry,
     pub time_limiter: TimeLimiter,
+    pub timer: Timer,
     pub meters: Meters,
 }
 
@@ -30,6 +31,7 @@ impl Shop {
             limiter: RateLimiter::with_defaults("orders"),
             retry: Retry::with_defaults("orders"),
             time_limiter: TimeLimiter::with_defaults("orders"),
+            timer: Timer::with_defaults("orders"),
             meters: Meters::new(),
         };
         shop.meters.watch(&shop.breaker);
@@ -38,6 +40,7 @@ impl Shop {
         shop.meters.watch(&shop.limiter);
         shop.meters.watch(&shop.retry);
         shop.meters.watch(&shop.time_limiter);
+        shop.meters.watch(&shop.timer);
         shop
     }
 }
@@ -50,9 +53,14 @@ pub fn broken() -> io::Error {
     io::ErrorKind::ConnectionReset.into()
 }
 
-/// The series of a meter with these labels among its own.
+/// The series of a meter of Resilience4j's with these labels among its own.
 pub fn reading(families: &Families, meter: &str, labels: &[(&str, &str)]) -> Option<Reading> {
-    let family = families.get(&format!("resilience4j.{meter}"))?;
+    reading_of(families, &format!("resilience4j.{meter}"), labels)
+}
+
+/// The same of any meter.
+pub fn reading_of(families: &Families, meter: &str, labels: &[(&str, &str)]) -> Option<Reading> {
+    let family = families.get(meter)?;
     let mut series = family
         .series()
         .filter(|(series, _)| labels.iter().all(|(key, value)| series.get(key) == Some(*value)));

@@ -15,7 +15,10 @@ fn a_name_stands_for_all_instances_that_have_it() {
     registry.retries().get("other").unwrap();
     let limiter = TimeLimiterConfig::builder().timeout(Duration::from_secs(3));
     registry.time_limiters().get_with("orders", limiter).unwrap();
+    let timer = registry.timers().get("orders").unwrap();
     let pipeline = registry.http_pipeline("orders").unwrap();
+    timer.start().success();
+    assert_eq!(pipeline.timer().unwrap().metrics().successful.count(), 1);
     assert!(pipeline.retry().is_none() && pipeline.bulkhead().is_none());
     assert_eq!(pipeline.time_limiter().unwrap().config().timeout(), Duration::from_secs(3));
     breaker.transition_to_forced_open();

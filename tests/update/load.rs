@@ -10,7 +10,7 @@ use std::time::Duration;
 use seawall::patterns::Instance;
 use seawall::telemetry::{Event, EventKind, RateLimiterEvent};
 use seawall::{
-    Bulkhead, CircuitBreaker, Error, Pipeline, RateLimiter, Retry, RetryBudget, TimeLimiter,
+    Bulkhead, CircuitBreaker, Error, Pipeline, RateLimiter, Retry, RetryBudget, TimeLimiter, Timer,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -23,18 +23,22 @@ const UPDATES: u64 = 1_000;
 /// So many calls begin between two updates.
 const NEW: u64 = 10;
 
-/// The five instances, and what they were told to have done.
+/// The six instances, and what they were told to have done.
 struct World {
     retry: Retry,
     breaker: CircuitBreaker,
     limiter: RateLimiter,
     time_limiter: TimeLimiter,
     bulkhead: Bulkhead,
+    timer: Timer,
     budgets: [RetryBudget; 3],
     pipeline: Pipeline,
     /// The calls' own work ends when there is a permit here.
     work: Semaphore,
     granted: Arc<AtomicU64>,
+    /// Attempts that came to the work, and those of them that it answered well.
+    made: AtomicU64,
+    done: AtomicU64,
     begun: AtomicU64,
     succeeded: AtomicU64,
     failed: AtomicU64,
@@ -49,6 +53,7 @@ impl World {
         let limiter = RateLimiter::new("load", settings::generous_limiter());
         let time_limiter = TimeLimiter::new("load", settings::generous_time_limiter());
         let bulkhead = Bulkhead::new("load", settings::generous_bulkhead());
+        let timer = Timer::with_defaults("load");
         let granted = Arc::new(AtomicU64::new(0));
         let count = granted.clone();
         limiter.observe(move |event: &Event<'_>| {
@@ -63,7 +68,8 @@ impl World {
             .circuit_breaker(breaker.clone())
             .rate_limiter(limiter.clone())
             .time_limiter(time_limiter.clone())
-            .bulkhead(bulkhead.clone());
+            .bulkhead(bulkhead.clone())
+            .timer(timer.clone());
         Self {
             pipeline: pipeline.build().unwrap(),
             retry,
@@ -71,9 +77,12 @@ impl World {
             limiter,
             time_limiter,
             bulkhead,
+            timer,
             budgets: settings::budgets(),
             work: Semaphore::new(0),
             granted,
+            made: AtomicU64::new(0),
+            done: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             succeeded: AtomicU64::new(0),
             failed: AtomicU64::new(0),
@@ -88,9 +97,14 @@ impl World {
         let world = self.clone();
         let call = self.pipeline.call(move || {
             let world = world.clone();
+            world.made.fetch_add(1, Ordering::Relaxed);
             async move {
                 world.work.acquire().await.unwrap().forget();
-                if Dice::of(number).one_in(5) { Err("down") } else { Ok(()) }
+                if Dice::of(number).one_in(5) {
+                    return Err("down");
+                }
+                world.done.fetch_add(1, Ordering::Relaxed);
+                Ok(())
             }
         });
         let patience = if number % 10 == 7 { number % 300 } else { u64::MAX };
@@ -108,13 +122,14 @@ impl World {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Every setting of all five, by the dice.
+    /// Every setting of all six, by the dice.
     fn update(&self, dice: &mut Dice) {
         self.retry.update(dice.retry(&self.budgets));
         self.breaker.update(dice.breaker());
         self.limiter.update(dice.limiter());
         self.time_limiter.update(dice.time_limiter());
         self.bulkhead.update(dice.bulkhead());
+        self.timer.update(dice.timer());
     }
 
     fn check_totals(&self) {
@@ -147,6 +162,12 @@ impl World {
         let timed = self.time_limiter.metrics();
         let timed = timed.success + timed.error + timed.timeout;
         assert!((timed..=timed + given_up).contains(&granted), "{timed} timed, {granted} granted");
+        // Each attempt that was made is measured once, and by every tag together.
+        let (measured, made, done) = (self.timer.metrics(), read(&self.made), read(&self.done));
+        assert_eq!((measured.successful.count(), measured.failed.count()), (done, made - done));
+        let by_tag = self.timer.failures();
+        println!("{made} attempts measured, {} tags of failures", by_tag.len());
+        assert!(by_tag.len() > 2, "the tags have changed: {by_tag:?}");
         let places = self.bulkhead.metrics();
         assert_eq!((places.in_flight, places.waiting), (0, 0));
         assert_eq!(places.available, places.max_concurrent_calls);
@@ -156,12 +177,14 @@ impl World {
         }
     }
 
-    /// After all that, each of the five still does what its last settings say.
+    /// After all that, each of the six still does what its last settings say.
     async fn check_works(&self) {
         self.breaker.reset();
         for _ in 0..10 {
             self.pipeline.call(|| async { Ok::<_, &str>(()) }).await.unwrap();
         }
+        let measured = self.timer.metrics().successful.count();
+        assert_eq!(measured, 10 + self.done.load(Ordering::Relaxed));
         let full = self.bulkhead.metrics().max_concurrent_calls;
         let places: Vec<_> = (0..full).map(|_| self.bulkhead.try_acquire().unwrap()).collect();
         assert!(self.bulkhead.try_acquire().is_err());

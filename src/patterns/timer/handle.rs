@@ -78,9 +78,9 @@ impl Shared {
     fn failed_as(&self, tag: &'static str, now: Instant) -> (&'static str, Arc<Histogram>) {
         let mut failed = self.failed.lock();
         let known = |tag: &str| failed.iter().position(|(known, _)| *known == tag);
-        let is_full = failed.len() >= TAGS;
+        let is_full = || failed.iter().filter(|(known, _)| *known != OTHER).count() >= TAGS;
         let (tag, place) = match known(tag) {
-            None if is_full => (OTHER, known(OTHER)),
+            None if is_full() => (OTHER, known(OTHER)),
             place => (tag, place),
         };
         let place = place.unwrap_or_else(|| {

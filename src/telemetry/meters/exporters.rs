@@ -14,12 +14,12 @@ use crate::telemetry::{EventKind, TimerEvent};
 /// One series of an instance's timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::telemetry) struct Series {
+    /// Of the meter's own tags. First, since a series is looked for by comparing, and these differ soonest.
+    values: [&'static str; 2],
     /// What the timer is called.
     pub(in crate::telemetry) metric: &'static str,
     /// What it is like, but for its name.
     pub(in crate::telemetry) meter: &'static Meter,
-    /// Of the meter's own tags.
-    values: [&'static str; 2],
 }
 
 impl Series {

@@ -89,7 +89,7 @@ impl Meters {
 
     /// Watches an instance, whose meters get these tags too.
     ///
-    /// A tag that is called like one of a meter's own (`name`, `kind`, `state`) is left out of that meter. Instances need not
+    /// A tag that is called like one of a meter's own (`name`, `kind`, `state`, `failure`) is left out of that meter. Instances need not
     /// have the same tags.
     pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
         let source = One {

@@ -6,7 +6,7 @@ use seawall::patterns::circuit_breaker::State;
 use seawall::{
     Backoff, BulkheadConfig, CircuitBreakerConfig, OpenFor, Random, RateLimiterAlgorithm,
     RateLimiterConfig, RetryBudget, RetryConfig, SliceAlignment, SlidingWindow, TimeLimitScope,
-    TimeLimiterConfig,
+    TimeLimiterConfig, TimerConfig,
 };
 
 const fn ms(millis: u64) -> Duration {
@@ -177,6 +177,24 @@ impl Dice {
             .cancel_running_future(true)
             .build()
             .unwrap()
+    }
+
+    pub(super) fn timer(&mut self) -> TimerConfig {
+        let mut config = TimerConfig::builder();
+        if self.one_in(2) {
+            config = config.metric_names(self.any(&["timer.tests.load-a", "timer.tests.load-b"]));
+        }
+        if self.one_in(2) {
+            // More than are kept apart.
+            const TAGS: [&str; 40] = [
+                "00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12", "13",
+                "14", "15", "16", "17", "18", "19", "20", "21", "22", "23", "24", "25", "26", "27",
+                "28", "29", "30", "31", "32", "33", "34", "35", "36", "37", "38", "39",
+            ];
+            let tag = self.any(&TAGS);
+            config = config.failure_tag(move |_| tag);
+        }
+        config.build().unwrap()
     }
 
     pub(super) fn bulkhead(&mut self) -> BulkheadConfig {
