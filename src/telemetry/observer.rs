@@ -114,7 +114,8 @@ impl Observers {
     /// Tells one event.
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
-        trace::note(name, &kind);
+        // Who reads traces is a listener too: a panic there is its own affair, as of any.
+        let _ = catch_unwind(AssertUnwindSafe(|| trace::note(name, &kind)));
         self.pass_on(&Event::new(name, at, kind));
     }
 
