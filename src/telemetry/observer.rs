@@ -92,7 +92,10 @@ impl Observers {
     }
 
     /// Takes an observer off. One that is being told something at this moment may still be told that.
-    pub(crate) fn remove(&self, id: ObserverId) {
+    ///
+    /// What comes back may be the last that holds the observer, whose end is the user's code: it is to be dropped where no lock
+    /// is held.
+    pub(crate) fn remove(&self, id: ObserverId) -> Option<Listeners> {
         let mut list = self.list.lock();
         let old = list.take();
         let left = old.iter().flat_map(|old| old.iter()).filter(|(other, _)| *other != id);
@@ -100,9 +103,7 @@ impl Observers {
         let any = !left.is_empty();
         *list = any.then_some(left);
         self.any.store(any, Ordering::Release);
-        drop(list);
-        // The observer may end with this, and its end is the user's: no lock is held.
-        drop(old);
+        old
     }
 
     /// Does anybody want to know of what happens rarely: listeners, or whoever reads traces?

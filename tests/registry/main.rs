@@ -4,3 +4,4 @@ mod events;
 mod pipelines;
 mod races;
 mod statements;
+mod user_code;
