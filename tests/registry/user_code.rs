@@ -1,11 +1,12 @@
 //! Users' code runs outside every lock of the registry, the ends of their types too.
 
 use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex};
 
 use seawall::keyed::Keyed;
-use seawall::registry::PipelineSpec;
+use seawall::registry::{Change, PipelineSpec};
 use seawall::telemetry::{Event, Observer};
-use seawall::{Bulkhead, Registry};
+use seawall::{Bulkhead, RateLimiter, RateLimiterConfig, Registry};
 
 use super::races::ends;
 
@@ -66,4 +67,44 @@ fn whoever_prints_the_registry_may_use_it() {
         page.1
     });
     assert!(text.contains("orders") && text.contains("shop"), "{text}");
+}
+
+/// Puts another limiter in the place of the one whose settings it is part of.
+struct Successor(Registry, RateLimiter);
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        self.0.rate_limiters().replace(self.1.clone());
+    }
+}
+
+#[test]
+fn an_update_says_nothing_of_an_instance_that_has_been_replaced_meanwhile() {
+    let told = ends(|| {
+        let registry = Registry::new();
+        let limiters = registry.rate_limiters();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = told.clone();
+        limiters.subscribe(move |change| {
+            tell.lock().unwrap().push(match change {
+                Change::Added(_) => "added",
+                Change::Replaced { .. } => "replaced",
+                Change::Updated(_) => "updated",
+                Change::ConfigConflict { .. } => "conflict",
+                _ => "else",
+            });
+        });
+        let end = Successor(registry.clone(), RateLimiter::with_defaults("orders"));
+        let config = RateLimiterConfig::builder().drain_on(move |_| {
+            let _ = &end;
+            false
+        });
+        limiters.get_with("orders", config).unwrap();
+        let narrow = RateLimiterConfig::builder().limit_for_period(7);
+        limiters.update("orders", narrow.clone()).unwrap();
+        // The one that has the name now never got these.
+        limiters.get_with("orders", narrow).unwrap();
+        std::mem::take(&mut *told.lock().unwrap())
+    });
+    assert_eq!(told, ["added", "replaced", "conflict"]);
 }
