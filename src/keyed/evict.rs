@@ -194,8 +194,8 @@ mod tests {
 
     use super::*;
     use crate::patterns::circuit_breaker::State;
-    use crate::telemetry::Observer;
     use crate::telemetry::meters::Out;
+    use crate::telemetry::{Observer, ObserverId};
 
     thread_local! {
         /// How often anybody was asked whether it is in use.
@@ -216,7 +216,9 @@ mod tests {
             true
         }
 
-        fn attach(&self, _: &Arc<dyn Observer>) {}
+        fn attach(&self, _: ObserverId, _: &Arc<dyn Observer>) {}
+
+        fn detach(&self, _: ObserverId) {}
 
         fn state(&self) -> Option<State> {
             None

@@ -63,11 +63,16 @@ impl Observers {
 
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> ObserverId {
         let id = ObserverId::next();
+        self.add_as(id, observer);
+        id
+    }
+
+    /// The same under an id that the caller knows already.
+    pub(crate) fn add_as(&self, id: ObserverId, observer: Arc<dyn Observer>) {
         let mut list = self.list.lock();
         let old = list.as_deref().unwrap_or(&[]);
         *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
         self.any.store(true, Ordering::Release);
-        id
     }
 
     /// Adds an observer unless it is there already; then its id is that of the first time.

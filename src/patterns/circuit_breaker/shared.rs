@@ -221,11 +221,10 @@ impl Shared {
         });
     }
 
-    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
-        let id = self.observers.add(observer);
+    pub(in crate::patterns) fn attach(&self, id: ObserverId, observer: Arc<dyn Observer>) {
+        self.observers.add_as(id, observer);
         // From here on nothing is only counted.
         drop(self.lock());
-        id
     }
 
     pub(in crate::patterns) fn detach(&self, id: ObserverId) {
