@@ -243,8 +243,10 @@ impl Shared {
         };
         // A circuit whose wait cannot be had must still come back by itself.
         let wait = catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Duration::from_secs(60));
-        *self.waits.lock() = waits;
+        let old = std::mem::replace(&mut *self.waits.lock(), waits);
         self.lock().set_wait(wanted.generation, wait);
+        // The circuit may have opened once more meanwhile. With what was remembered then may end a user's iterator.
+        drop(old);
     }
 
     fn send(&self, out: Outbox<CircuitBreakerEvent>) {
