@@ -237,7 +237,7 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
     /// it that one's calls too. Where a [registry](crate::Registry::pipeline) exchanges the steps, it hears of the new ones, and no
-    /// more of the old.
+    /// more of the old, until the registry and the last pipeline of the name are gone.
     ///
     /// ```
     /// use seawall::telemetry::Event;
