@@ -168,6 +168,13 @@ fn a_pipeline_is_composed_again_once_an_update_makes_its_steps_fit() {
     assert_eq!(timeout(), Duration::from_secs(1), "it would outlast the deadline");
     limiters.update("orders", limiter(2)).unwrap();
     assert_eq!(timeout(), Duration::from_secs(2));
+
+    // Of what is changed by a handle the registry learns when somebody asks.
+    limiters.replace(TimeLimiter::new("orders", limiter(9).build().unwrap())).unwrap();
+    limiters.find("orders").unwrap().update(limiter(3).build().unwrap());
+    assert_eq!(timeout(), Duration::from_secs(2));
+    registry.pipeline("orders").unwrap();
+    assert_eq!(timeout(), Duration::from_secs(3));
 }
 
 #[tokio::test]
