@@ -7,3 +7,4 @@ mod rate_limiter;
 mod retry;
 mod support;
 mod time_limiter;
+mod timer;
