@@ -1,7 +1,7 @@
 //! A lock that shrugs off poison, and atomics; under `--cfg seawall_loom` loom's, for the models.
 
 use std::fmt;
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
 
 use self::primitives::Mutex;
 pub(crate) use self::primitives::{AtomicBool, AtomicU64, MutexGuard};
@@ -42,8 +42,16 @@ impl<T> Lock<T> {
     }
 }
 
+/// Put together under the lock and written outside it: the writer is the user's.
 impl<T: fmt::Debug> fmt::Debug for Lock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        let put =
+            |value: &T| if f.alternate() { format!("{value:#?}") } else { format!("{value:?}") };
+        let text = match self.0.try_lock() {
+            Ok(value) => put(&value),
+            Err(TryLockError::Poisoned(value)) => put(&value.into_inner()),
+            Err(TryLockError::WouldBlock) => "<locked>".to_owned(),
+        };
+        f.write_str(&text)
     }
 }

@@ -559,3 +559,15 @@ async fn the_futures_are_send() {
         .layer(service_fn(|()| ready(Ok::<_, Error<Infallible>>(()))));
     is_send(&service.call(()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_scope_counts_for_responses_that_come_from_now_on() {
+    let (limiter, call) = whole_body(TimeLimitScope::Head);
+    let scope = |scope| TimeLimiterConfig::builder().timeout(ms(100)).scope(scope).build().unwrap();
+    let mut early = tokio_test::task::spawn(call());
+    assert!(early.poll().is_pending());
+    limiter.update(scope(TimeLimitScope::WholeBody));
+    assert!(early.await.is_some(), "its response came after the update");
+    limiter.update(scope(TimeLimitScope::Head));
+    assert!(call().await.is_none());
+}

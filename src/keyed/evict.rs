@@ -28,9 +28,10 @@ pub(super) struct Ages {
 }
 
 impl Ages {
-    /// The age in seconds, if it can ever be told.
+    /// The age in seconds, if it can ever be told. A part of a second counts as a whole: sooner would be too soon.
     pub(super) fn seconds(span: Duration) -> Option<u32> {
-        u32::try_from(span.as_secs()).ok().filter(|seconds| *seconds <= OLDEST)
+        let seconds = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+        u32::try_from(seconds).ok().filter(|seconds| *seconds <= OLDEST)
     }
 }
 
@@ -194,8 +195,8 @@ mod tests {
 
     use super::*;
     use crate::patterns::circuit_breaker::State;
-    use crate::telemetry::Observer;
     use crate::telemetry::meters::Out;
+    use crate::telemetry::{Observer, ObserverId};
 
     thread_local! {
         /// How often anybody was asked whether it is in use.
@@ -216,7 +217,9 @@ mod tests {
             true
         }
 
-        fn attach(&self, _: &Arc<dyn Observer>) {}
+        fn attach(&self, _: ObserverId, _: &Arc<dyn Observer>) {}
+
+        fn detach(&self, _: ObserverId) {}
 
         fn state(&self) -> Option<State> {
             None
@@ -237,6 +240,15 @@ mod tests {
             Lock::new(table)
         };
         (0..shards).map(shard).collect()
+    }
+
+    #[test]
+    fn nothing_is_too_old_before_its_time() {
+        let seconds = |millis| Ages::seconds(Duration::from_millis(millis));
+        assert_eq!([seconds(1000), seconds(1001), seconds(1999)], [Some(1), Some(2), Some(2)]);
+        assert_eq!(Ages::seconds(Duration::from_secs(OLDEST.into())), Some(OLDEST));
+        assert_eq!(Ages::seconds(Duration::from_secs(u64::from(OLDEST) + 1)), None);
+        assert_eq!(Ages::seconds(Duration::MAX), None);
     }
 
     #[test]

@@ -50,8 +50,10 @@ pub(super) struct Group<T> {
     counts: Counts,
     kept: Kept<T>,
     observers: Arc<Observers>,
-    /// Does the instance for overflow speak to them? Each part of the map knows it of its own.
-    relayed: AtomicBool,
+    /// Passes on to them what an instance says. It is attached under one id, and only while anybody listens.
+    relay: (ObserverId, Arc<dyn Observer>),
+    /// Is it attached to the instance for overflow? Each part of the map knows it of its own.
+    relayed: Lock<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +110,7 @@ impl<T: Keyable> Keyed<T> {
         let overflow = template("overflow".into())?;
         // Small maps have one, so that the oldest of all is the oldest in it.
         let shards = (max_entries / 64).next_power_of_two().clamp(1, 64);
+        let observers = Arc::new(Observers::default());
         let group = Group {
             name,
             template,
@@ -123,8 +126,9 @@ impl<T: Keyable> Keyed<T> {
             overflowing: AtomicBool::new(false),
             counts: Counts::default(),
             kept: Kept::new(),
-            observers: Arc::new(Observers::default()),
-            relayed: AtomicBool::new(false),
+            relay: (ObserverId::next(), Arc::new(relay_to(observers.clone()))),
+            observers,
+            relayed: Lock::new(false),
         };
         Ok(Self { group: Arc::new(group) })
     }
@@ -274,7 +278,7 @@ impl<T: Keyable> Group<T> {
             return other;
         }
         if table.relayed && !born_held {
-            value.attach(&self.relay());
+            value.attach(self.relay.0, &self.relay.1);
         }
         table.insert(hash as u32, key, kept, born_held, now);
         drop(table);
@@ -322,12 +326,6 @@ impl<T: Keyable> Group<T> {
         count
     }
 
-    /// Passes on what an instance says.
-    fn relay(&self) -> Arc<dyn Observer> {
-        let observers = self.observers.clone();
-        Arc::new(move |event: &Event<'_>| observers.pass_on(event))
-    }
-
     fn list(&self) -> Vec<(Arc<str>, T)> {
         let mut list = Vec::with_capacity(self.len.load(Ordering::Relaxed));
         for shard in &self.shards {
@@ -336,6 +334,11 @@ impl<T: Keyable> Group<T> {
         }
         list
     }
+}
+
+/// Holds no more than the observers: an instance that somebody goes on with keeps no group alive.
+fn relay_to(observers: Arc<Observers>) -> impl Observer {
+    move |event: &Event<'_>| observers.pass_on(event)
 }
 
 /// Those of whose calls nobody else is told.

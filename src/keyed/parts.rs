@@ -11,8 +11,8 @@ use crate::patterns::retry::RetryLayer;
 use crate::patterns::time_limiter::TimeLimiterLayer;
 use crate::patterns::timer::TimerLayer;
 use crate::pipeline::{FlatLayer, Pipeline};
-use crate::telemetry::Observer;
 use crate::telemetry::meters::{Metered, Out};
+use crate::telemetry::{Observer, ObserverId};
 
 /// What a [`Keyed`](super::Keyed) can hold for each key: a handle of any pattern, a layer of any pattern, or a pipeline.
 pub trait Keyable: private::Parts + Clone + Send + Sync + 'static {}
@@ -31,8 +31,11 @@ pub(super) mod private {
         /// Is there no state that would be lost with it? Asked under a lock, so nothing may follow from it.
         fn is_at_rest(&self) -> bool;
 
-        /// Attaches an observer to what is its own.
-        fn attach(&self, observer: &Arc<dyn Observer>);
+        /// Attaches an observer, under this id, to what is its own.
+        fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>);
+
+        /// Takes it off again.
+        fn detach(&self, id: ObserverId);
 
         /// The state of its circuit breaker, if it has one.
         fn state(&self) -> Option<State>;
@@ -53,8 +56,12 @@ impl<H: Metered> Parts for H {
         Instance::is_at_rest(self)
     }
 
-    fn attach(&self, observer: &Arc<dyn Observer>) {
-        Instance::attach(self, observer.clone());
+    fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+        self.attach_as(id, observer.clone());
+    }
+
+    fn detach(&self, id: ObserverId) {
+        Instance::detach(self, id);
     }
 
     fn state(&self) -> Option<State> {
@@ -78,8 +85,12 @@ macro_rules! layers {
                     Parts::is_at_rest(self.handle())
                 }
 
-                fn attach(&self, observer: &Arc<dyn Observer>) {
-                    Parts::attach(self.handle(), observer);
+                fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+                    Parts::attach(self.handle(), id, observer);
+                }
+
+                fn detach(&self, id: ObserverId) {
+                    Parts::detach(self.handle(), id);
                 }
 
                 fn state(&self) -> Option<State> {
@@ -113,8 +124,12 @@ impl<C, N, R, K, L> Parts for Pipeline<C, N, R, K, L> {
         self.is_at_rest()
     }
 
-    fn attach(&self, observer: &Arc<dyn Observer>) {
-        self.attach(observer);
+    fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+        self.attach(id, observer);
+    }
+
+    fn detach(&self, id: ObserverId) {
+        self.detach(id);
     }
 
     fn state(&self) -> Option<State> {
@@ -135,8 +150,12 @@ impl<C, N, R, K> Parts for FlatLayer<C, N, R, K> {
         self.pipeline().is_at_rest()
     }
 
-    fn attach(&self, observer: &Arc<dyn Observer>) {
-        self.pipeline().attach(observer);
+    fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+        self.pipeline().attach(id, observer);
+    }
+
+    fn detach(&self, id: ObserverId) {
+        self.pipeline().detach(id);
     }
 
     fn state(&self) -> Option<State> {

@@ -61,7 +61,9 @@ impl<T> Slot<T> {
         if self.stamp & USED != 0 {
             self.stamp = (self.stamp & !(USED | STAMP)) | (now & STAMP);
         }
-        now.wrapping_sub(self.stamp) & STAMP
+        // Whoever looks may have read the clock before the one who put it in.
+        let age = now.wrapping_sub(self.stamp) & STAMP;
+        if age > OLDEST { 0 } else { age }
     }
 }
 
@@ -296,6 +298,16 @@ mod tests {
         table.insert(1, "a".into(), (), false, STAMP - 1);
         assert_eq!(table.slot(0).age(STAMP + 9), 10);
         assert!(!table.slot(0).born_held());
+    }
+
+    #[test]
+    fn what_came_after_the_clock_was_read_is_not_old() {
+        let mut table = Table::new();
+        table.insert(1, "a".into(), (), false, 101);
+        assert_eq!(table.slot(0).age(100), 0);
+        assert_eq!(table.slot(0).age(101 + OLDEST), OLDEST);
+        table.insert(2, "b".into(), (), false, STAMP + 1);
+        assert_eq!(table.slot(1).age(STAMP), 0);
     }
 
     #[test]

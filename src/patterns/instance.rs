@@ -35,7 +35,15 @@ pub trait Instance: private::Sealed + Clone + fmt::Debug + Send + Sync + 'static
     fn update(&self, config: Self::Config);
 
     /// Tells `observer` whatever this instance does from now on, until it is taken off.
-    fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId;
+    fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let id = ObserverId::next();
+        self.attach_as(id, observer);
+        id
+    }
+
+    /// The same under an id of the caller's, by which one observer can be attached to many instances.
+    #[doc(hidden)]
+    fn attach_as(&self, id: ObserverId, observer: Arc<dyn Observer>);
 
     /// Takes an observer off. Nothing happens if it is gone already.
     ///
@@ -96,8 +104,8 @@ macro_rules! instance {
                     self.update(config);
                 }
 
-                fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
-                    self.shared.attach(observer)
+                fn attach_as(&self, id: ObserverId, observer: Arc<dyn Observer>) {
+                    self.shared.attach(id, observer);
                 }
 
                 fn detach(&self, id: ObserverId) {

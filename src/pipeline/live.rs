@@ -67,6 +67,15 @@ impl LiveSteps {
         Replaced { _steps: old, detach }
     }
 
+    /// The same, unless it has these steps already.
+    pub(crate) fn renew(&self, steps: &Steps) -> Option<Replaced> {
+        let has = {
+            let own = self.shared.steps.load();
+            own.deadline == steps.deadline && own.addresses() == steps.addresses()
+        };
+        (!has).then(|| self.set(steps.clone()))
+    }
+
     /// Attaches an observer to the steps, whichever they are. What comes back takes it off.
     pub(super) fn listen(&self, observer: &Arc<dyn Observer>) -> Detach {
         self.shared.listeners.add(observer.clone(), || self.get());

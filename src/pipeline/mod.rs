@@ -92,7 +92,7 @@ use crate::patterns::time_limiter::TimeLimiter;
 use crate::patterns::timer::Timer;
 use crate::replay::CloneRequest;
 use crate::telemetry::meters::Out;
-use crate::telemetry::{Events, Observer};
+use crate::telemetry::{Events, Observer, ObserverId};
 use live::Current;
 pub(crate) use live::LiveSteps;
 pub(crate) use steps::Steps;
@@ -182,9 +182,14 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
         self.steps.get().is_at_rest()
     }
 
-    /// Attaches an observer to the steps that are the pipeline's own.
-    pub(crate) fn attach(&self, observer: &Arc<dyn Observer>) {
-        self.steps.get().attach(observer);
+    /// Attaches an observer, under this id, to the steps that are the pipeline's own.
+    pub(crate) fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+        self.steps.get().attach(id, observer);
+    }
+
+    /// Takes it off again.
+    pub(crate) fn detach(&self, id: ObserverId) {
+        self.steps.get().detach(id);
     }
 
     /// What the meters of the steps say that are the pipeline's own.
@@ -232,7 +237,7 @@ impl<C, N, R, K, L> Pipeline<C, N, R, K, L> {
 
     /// Tells `observer` whatever any step does from now on. A step that another pipeline shares tells
     /// it that one's calls too. Where a [registry](crate::Registry::pipeline) exchanges the steps, it hears of the new ones, and no
-    /// more of the old.
+    /// more of the old, until the registry and the last pipeline of the name are gone.
     ///
     /// ```
     /// use seawall::telemetry::Event;

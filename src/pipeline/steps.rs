@@ -15,7 +15,7 @@ use crate::patterns::timer::{Timer, TimerConfig, TimerConfigBuilder};
 use crate::patterns::{Instance, listen};
 use crate::settings::{self, ConfigError};
 use crate::telemetry::meters::{Metered, Out};
-use crate::telemetry::{Detach, Observer};
+use crate::telemetry::{Detach, Observer, ObserverId};
 
 /// The steps of a finished pipeline.
 #[derive(Clone, Debug)]
@@ -88,9 +88,14 @@ impl Steps {
         !self.common.contains(&H::STEP)
     }
 
-    /// Attaches an observer to the steps that are the pipeline's own.
-    pub(super) fn attach(&self, observer: &Arc<dyn Observer>) {
-        each_step!(self, step => if self.is_own(step) { Instance::attach(step, observer.clone()); });
+    /// Attaches an observer, under this id, to the steps that are the pipeline's own.
+    pub(super) fn attach(&self, id: ObserverId, observer: &Arc<dyn Observer>) {
+        each_step!(self, step => if self.is_own(step) { step.attach_as(id, observer.clone()) });
+    }
+
+    /// Takes it off again.
+    pub(super) fn detach(&self, id: ObserverId) {
+        each_step!(self, step => if self.is_own(step) { Instance::detach(step, id) });
     }
 
     /// Attaches an observer to all steps but those whose addresses are known. What comes back takes it off.

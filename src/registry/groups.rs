@@ -34,8 +34,7 @@ struct Known {
 }
 
 impl Known {
-    fn observe(&mut self, observers: &Observers) {
-        let Some(group) = self.group.upgrade() else { return };
+    fn observe(&mut self, group: &dyn AnyGroup, observers: &Observers) {
         for (id, observer) in observers.list().iter() {
             if self.observers.iter().all(|(known, _)| known != id) {
                 self.observers.push((*id, group.observe(observer.clone())));
@@ -43,12 +42,9 @@ impl Known {
         }
     }
 
-    fn unobserve(&mut self, id: ObserverId) {
-        let group = self.group.upgrade();
+    fn unobserve(&mut self, group: &dyn AnyGroup, id: ObserverId) {
         self.observers.retain(|(known, there)| {
-            if known == &id
-                && let Some(group) = &group
-            {
+            if known == &id {
                 group.unobserve(*there);
             }
             known != &id
@@ -67,7 +63,7 @@ impl Groups {
         let there = |known: &Known| Weak::ptr_eq(&known.group, &Arc::downgrade(group));
         if !list.iter().any(there) {
             let mut known = Known { group: Arc::downgrade(group), observers: Vec::new() };
-            known.observe(observers);
+            known.observe(&**group, observers);
             list.push(known);
         }
     }
@@ -87,11 +83,24 @@ impl Groups {
     }
 
     pub(super) fn observe(&self, observers: &Observers) {
-        self.list.lock().iter_mut().for_each(|known| known.observe(observers));
+        self.each(|known, group| known.observe(group, observers));
     }
 
     pub(super) fn unobserve(&self, id: ObserverId) {
-        self.list.lock().iter_mut().for_each(|known| known.unobserve(id));
+        self.each(|known, group| known.unobserve(group, id));
+    }
+
+    /// Does the same for all that are in use.
+    fn each(&self, work: impl Fn(&mut Known, &dyn AnyGroup)) {
+        // A group whose last user leaves meanwhile ends here, and with it what the user wrote: after the lock.
+        let mut groups = Vec::new();
+        let mut list = self.list.lock();
+        for known in &mut *list {
+            if let Some(group) = known.group.upgrade() {
+                work(known, &*group);
+                groups.push(group);
+            }
+        }
     }
 }
 

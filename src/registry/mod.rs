@@ -307,9 +307,11 @@ impl Registry {
 
     /// Takes an observer off all instances. Nothing happens if it is gone already.
     pub fn unobserve(&self, id: ObserverId) {
-        self.inner.observers.remove(id);
+        // Kept to the end of this: its own end is the user's code, which must not run under a lock.
+        let gone = self.inner.observers.remove(id);
         each_store!(self.inner, store => store.unobserve(id));
         self.inner.groups.unobserve(id);
+        drop(gone);
     }
 }
 

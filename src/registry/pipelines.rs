@@ -29,7 +29,8 @@ pub(crate) fn thread_pool() -> BulkheadConfig {
 ///
 /// Pipelines are live: what is defined anew, and instances that come or are replaced, count for calls from then on, in every pipeline of
 /// the name that was handed out. Calls under way end as they began. A pipeline that can no longer be composed (an instance of its definition
-/// was removed, all instances of its name are gone, new ones contradict each other) goes on with the steps that it has.
+/// was removed, all instances of its name are gone, new ones contradict each other) goes on with the steps and rules that it has, until it can.
+/// Whoever asks for it anew meanwhile is told why.
 #[derive(Clone)]
 pub struct Pipelines {
     inner: Arc<Inner>,
@@ -75,15 +76,16 @@ impl Pipelines {
         name: &str,
         spec: PipelineSpec,
     ) -> Result<Option<PipelineSpec>, RegistryError> {
+        // Let go after the lock: with steps may end what the user wrote.
+        let (steps, _replaced);
         let mut book = self.book();
-        let steps = self.inner.compose(name, &spec)?;
+        steps = self.inner.compose(name, &spec)?;
         if let Some(live) = book.rules.get(name) {
             live.set(spec.rules.clone());
         }
         let old = book.specs.insert(name.into(), spec);
-        let gone = book.live.get(name).map(|live| live.set(steps));
+        _replaced = book.live.get(name).and_then(|live| live.renew(&steps));
         drop(book);
-        drop(gone);
         self.tell(name, if old.is_some() { RegistryEvent::Updated } else { RegistryEvent::Added });
         Ok(old)
     }
@@ -114,12 +116,7 @@ impl Pipelines {
     /// Removes a definition and returns it. From now on the name stands for all instances that have it, if there are any; else
     /// pipelines that were handed out go on as they are.
     pub fn undefine(&self, name: &str) -> Option<PipelineSpec> {
-        let mut book = self.book();
-        let old = book.specs.remove(name)?;
-        if let Some(live) = book.rules.get(name) {
-            live.set(CauseRules::new());
-        }
-        drop(book);
+        let old = self.book().specs.remove(name)?;
         self.inner.renew(|other, _| other == name);
         self.tell(name, RegistryEvent::Removed);
         Some(old)
@@ -143,7 +140,8 @@ impl Registry {
     /// # Errors
     ///
     /// [`RegistryError::UnknownInstance`] if there is neither a definition nor an instance of this name, or no instance for a step;
-    /// [`RegistryError::Config`] for steps that contradict each other, as [`PipelineBuilder::build`] says.
+    /// [`RegistryError::Config`] for steps that contradict each other, as [`PipelineBuilder::build`] says. Also if it could be composed before,
+    /// and was handed out.
     pub fn pipeline(&self, name: &str) -> Result<Pipeline, RegistryError> {
         Ok(Pipeline::builder(name).build_live(self.inner.live(name, Protocol::Plain)?))
     }
@@ -184,6 +182,8 @@ impl Registry {
 impl Inner {
     /// The steps of a name, as they stand and will stand.
     fn live(&self, name: &str, protocol: Protocol) -> Result<LiveSteps, RegistryError> {
+        // Let go after the lock: with steps may end what the user wrote.
+        let (steps, _replaced);
         let mut book = self.pipelines.book.lock();
         let only = book.specs.get(name).and_then(|spec| spec.protocol);
         if let Some(only) = only.filter(|only| *only != protocol) {
@@ -191,10 +191,12 @@ impl Inner {
             let (kind, name) = (InstanceKind::Pipeline, name.to_owned());
             return Err(RegistryError::Config { kind, name, error });
         }
+        steps = self.steps_of(name, &book)?;
         if let Some(live) = book.live.get(name) {
+            _replaced = live.renew(&steps);
             return Ok(live.clone());
         }
-        let live = LiveSteps::new(self.steps_of(name, &book)?);
+        let live = LiveSteps::new(steps.clone());
         book.live.insert(name.into(), live.clone());
         Ok(live)
     }
@@ -282,7 +284,7 @@ impl Inner {
         Ok(steps)
     }
 
-    /// Which instances there are has changed at this name.
+    /// Which instance has this name has changed, or its settings have.
     pub(super) fn recompose(&self, kind: InstanceKind, name: &str) {
         self.renew(|pipeline, spec| match spec {
             Some(spec) => spec.steps().any(|step| step == (kind, name)),
@@ -292,17 +294,19 @@ impl Inner {
 
     /// Composes anew what was handed out and is concerned. What cannot be composed stays as it is.
     fn renew(&self, is_concerned: impl Fn(&str, Option<&PipelineSpec>) -> bool) {
-        let book = self.pipelines.book.lock();
+        // Let go after the lock: with steps may end what the user wrote.
         let mut gone = Vec::new();
+        let book = self.pipelines.book.lock();
         for (name, live) in &book.live {
-            if is_concerned(name, book.specs.get(name))
+            let spec = book.specs.get(name);
+            if is_concerned(name, spec)
                 && let Ok(steps) = self.steps_of(name, &book)
             {
-                gone.push(live.set(steps));
+                if let Some(rules) = book.rules.get(name) {
+                    rules.set(spec.map(|spec| spec.rules.clone()).unwrap_or_default());
+                }
+                gone.push((live.renew(&steps), steps));
             }
         }
-        drop(book);
-        // With the old steps may end what the user wrote, so no lock is held.
-        drop(gone);
     }
 }

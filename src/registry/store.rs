@@ -102,6 +102,12 @@ impl<H: Instance> Book<H> {
         self.slots.get_mut(name)?.entry_mut()
     }
 
+    /// That of this very instance, unless it was removed or replaced.
+    fn entry_of(&mut self, instance: &H) -> Option<&mut Entry<H>> {
+        let entry = self.entry_mut(instance.shared_name())?;
+        (entry.instance.address() == instance.address()).then_some(entry)
+    }
+
     fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &Entry<H>)> {
         self.slots.iter().filter_map(|(name, slot)| Some((name, slot.entry()?)))
     }
@@ -187,20 +193,23 @@ impl<H: Instance> Store<H> {
         Some(entry.instance)
     }
 
-    /// Notes that `instance` got these settings.
-    pub(super) fn updated(&self, instance: &H, print: Print) {
+    /// Notes that `instance` got other settings, if it is still there.
+    pub(super) fn updated(&self, instance: &H) {
+        // Let go after the lock: with them may end a user's function.
+        let settings;
         let mut book = self.book.lock();
-        if let Some(entry) = book.entry_mut(instance.shared_name()) {
-            entry.given = print;
-        }
+        let Some(entry) = book.entry_of(instance) else { return };
+        // As they stand now: of two who update at the same time either may come here last.
+        settings = instance.settings();
+        entry.given = Print::of(&*settings);
         self.news.push(Change::Updated(instance.clone()));
     }
 
     /// Reports that `ignored` is not what the instance has.
     pub(super) fn compare(&self, instance: &H, ignored: H::Config) {
         let print = Print::of(&ignored);
-        let book = self.book.lock();
-        let Some(entry) = book.entry(instance.shared_name()) else { return };
+        let mut book = self.book.lock();
+        let Some(entry) = book.entry_of(instance) else { return };
         if entry.given != print && entry.made_with != print {
             let ignored = Arc::new(ignored);
             self.news.push(Change::ConfigConflict { instance: instance.clone(), ignored });

@@ -141,7 +141,8 @@ impl<H: Instance> View<H> {
         if S::ONLY_TO_MAKE {
             return Ok(());
         }
-        let settings = settings.settings(self)?;
+        let settings =
+            settings.settings(self).map_err(|error| named(error, instance.shared_name()))?;
         if self.store().news.any() || self.inner.observers.any_for_rare() {
             self.store().compare(instance, settings);
             self.tell();
@@ -235,10 +236,10 @@ impl<H: Instance> View<H> {
     }
 
     fn apply(&self, instance: &H, settings: H::Config) {
-        let print = Print::of(&settings);
         instance.update(settings);
-        self.store().updated(instance, print);
-        self.tell();
+        self.store().updated(instance);
+        // Steps that contradicted each other may fit now.
+        self.changed(instance.shared_name());
     }
 
     // ## Named settings
@@ -345,7 +346,7 @@ impl<H: Instance> View<H> {
         self.store().news.unsubscribe(id);
     }
 
-    /// Which instances there are has changed, at this name.
+    /// Which instance has this name has changed, or its settings have.
     fn changed(&self, name: &str) {
         self.inner.recompose(self.kind(), name);
         self.tell();

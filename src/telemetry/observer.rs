@@ -63,11 +63,16 @@ impl Observers {
 
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) -> ObserverId {
         let id = ObserverId::next();
+        self.add_as(id, observer);
+        id
+    }
+
+    /// The same under an id that the caller knows already.
+    pub(crate) fn add_as(&self, id: ObserverId, observer: Arc<dyn Observer>) {
         let mut list = self.list.lock();
         let old = list.as_deref().unwrap_or(&[]);
         *list = Some(old.iter().cloned().chain([(id, observer)]).collect());
         self.any.store(true, Ordering::Release);
-        id
     }
 
     /// Adds an observer unless it is there already; then its id is that of the first time.
@@ -92,7 +97,10 @@ impl Observers {
     }
 
     /// Takes an observer off. One that is being told something at this moment may still be told that.
-    pub(crate) fn remove(&self, id: ObserverId) {
+    ///
+    /// What comes back may be the last that holds the observer, whose end is the user's code: it is to be dropped where no lock
+    /// is held.
+    pub(crate) fn remove(&self, id: ObserverId) -> Option<Listeners> {
         let mut list = self.list.lock();
         let old = list.take();
         let left = old.iter().flat_map(|old| old.iter()).filter(|(other, _)| *other != id);
@@ -100,9 +108,7 @@ impl Observers {
         let any = !left.is_empty();
         *list = any.then_some(left);
         self.any.store(any, Ordering::Release);
-        drop(list);
-        // The observer may end with this, and its end is the user's: no lock is held.
-        drop(old);
+        old
     }
 
     /// Does anybody want to know of what happens rarely: listeners, or whoever reads traces?
@@ -114,7 +120,8 @@ impl Observers {
     /// Tells one event.
     #[cold]
     pub(crate) fn tell(&self, name: &str, at: Instant, kind: EventKind) {
-        trace::note(name, &kind);
+        // Who reads traces is a listener too: a panic there is its own affair, as of any.
+        let _ = catch_unwind(AssertUnwindSafe(|| trace::note(name, &kind)));
         self.pass_on(&Event::new(name, at, kind));
     }
 

@@ -207,3 +207,45 @@ fn regression_debug_output_is_written_outside_the_lock() {
     let mut writer = Writer(breaker.clone());
     write!(writer, "{breaker:?}").unwrap();
 }
+
+/// Waits of a second each, whose end opens the circuit once more.
+struct Last(Cell, Arc<AtomicU32>);
+
+impl Iterator for Last {
+    type Item = std::time::Duration;
+
+    fn next(&mut self) -> Option<std::time::Duration> {
+        Some(s(1))
+    }
+}
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        if self.1.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.0.get().unwrap().transition_to_open().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_sequence_of_open_waits_that_ends_may_use_its_breaker() {
+    let (done, ended) = channel();
+    thread::spawn(move || {
+        let (cell, made, ends) = (Cell::default(), AtomicU32::new(0), Arc::default());
+        let inside = cell.clone();
+        let sequence = Backoff::sequence(move || {
+            // While the first is asked for, the circuit opens anew, and another takes its place.
+            if made.fetch_add(1, Ordering::Relaxed) == 0 {
+                inside.get().unwrap().transition_to_open().unwrap();
+            }
+            Last(inside.clone(), Arc::clone(&ends))
+        });
+        let config = CircuitBreakerConfig::builder().open_wait(sequence).build().unwrap();
+        let breaker = CircuitBreaker::new("inventory", config);
+        cell.set(breaker.clone()).unwrap();
+        breaker.transition_to_open().unwrap();
+        done.send(breaker.state()).unwrap();
+    });
+    let state = ended.recv_timeout(s(20)).expect("it hangs");
+    assert_eq!(state, State::Open);
+}

@@ -223,3 +223,24 @@ fn observers_hear_instances_that_are_and_that_come_and_the_registry_passes_its_o
     drop(hosts);
     assert!(registry.keyed().is_empty(), "the registry keeps no group alive");
 }
+
+#[test]
+fn without_an_observer_no_instance_builds_an_event() {
+    let registry = Registry::new();
+    let hosts = Keyed::new("hosts", |host| Ok(Bulkhead::with_defaults(host))).unwrap();
+    registry.add_keyed(&hosts);
+    let is_observed = |host: &Bulkhead| !format!("{host:?}").contains("Observers { count: 0 }");
+    let all = || [hosts.get("a"), hosts.get("b"), hosts.overflow().clone()];
+    assert!(!all().iter().any(is_observed));
+    for round in 0..2 {
+        let (mut first, second) = (registry.events(10), registry.events(10));
+        assert!(all().iter().all(is_observed));
+        drop(second);
+        assert!(all().iter().all(is_observed));
+        drop(hosts.get("a").try_acquire().unwrap());
+        assert_eq!(std::iter::from_fn(|| first.try_recv()).count(), 2, "round {round}");
+        drop(first);
+        assert!(!all().iter().any(is_observed), "round {round}");
+        assert!(!is_observed(&hosts.get("c")));
+    }
+}

@@ -157,3 +157,13 @@ fn kinds_have_keys() {
     assert_eq!(InstanceKind::CircuitBreaker.to_string(), "circuit breaker");
     assert_ne!(RegistryEvent::Added, RegistryEvent::Removed);
 }
+
+#[test]
+fn settings_out_of_range_name_the_instance_that_exists_too() {
+    let registry = Registry::new();
+    let wrong = || BulkheadConfig::builder().max_concurrent_calls(u32::MAX);
+    let error = registry.bulkheads().get_with("orders", wrong()).unwrap_err().to_string();
+    assert!(error.starts_with("bulkhead `orders`: `max_concurrent_calls`"), "{error}");
+    registry.bulkheads().get("orders").unwrap();
+    assert_eq!(registry.bulkheads().get_with("orders", wrong()).unwrap_err().to_string(), error);
+}

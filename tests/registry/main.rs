@@ -5,3 +5,4 @@ mod pipelines;
 mod races;
 mod statements;
 mod timers;
+mod user_code;

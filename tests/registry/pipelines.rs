@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::Empty;
 use seawall::registry::PipelineSpec;
-use seawall::{BulkheadConfig, Registry, Step, TimeLimiterConfig};
+use seawall::{BulkheadConfig, CauseRules, Registry, Step, TimeLimiter, TimeLimiterConfig};
+use tower::{Layer, Service, ServiceExt};
 
 #[test]
 fn a_name_stands_for_all_instances_that_have_it() {
@@ -135,4 +138,71 @@ fn a_pipeline_that_can_no_longer_be_composed_goes_on_as_it_is() {
     let late = limiter(9).build().unwrap();
     registry.time_limiters().replace(seawall::TimeLimiter::new("late", late)).unwrap();
     assert_eq!(pipeline.time_limiter().unwrap().config().timeout(), Duration::from_secs(1));
+}
+
+#[test]
+fn whoever_asks_for_a_pipeline_that_can_no_longer_be_composed_is_told_why() {
+    let registry = Registry::new();
+    registry.retries().get("patient").unwrap();
+    registry.pipelines().define("orders", PipelineSpec::new().retry("patient")).unwrap();
+    registry.pipeline("orders").unwrap();
+    registry.retries().remove("patient").unwrap();
+    let error = registry.pipeline("orders").unwrap_err();
+    assert_eq!(error.to_string(), "there is no retry `patient`");
+
+    registry.retries().get("alone").unwrap();
+    registry.pipeline("alone").unwrap();
+    registry.retries().remove("alone").unwrap();
+    let error = registry.http_pipeline("alone").unwrap_err();
+    assert_eq!(error.to_string(), "there is no pipeline `alone`");
+}
+
+#[test]
+fn a_pipeline_is_composed_again_once_an_update_makes_its_steps_fit() {
+    let registry = Registry::new();
+    let limiters = registry.time_limiters();
+    let limiter = |seconds| TimeLimiterConfig::builder().timeout(Duration::from_secs(seconds));
+    limiters.get_with("orders", limiter(1)).unwrap();
+    let spec = PipelineSpec::new().deadline(Duration::from_secs(5)).time_limiter("orders");
+    registry.pipelines().define("orders", spec).unwrap();
+    let pipeline = registry.pipeline("orders").unwrap();
+    let timeout = || pipeline.time_limiter().unwrap().config().timeout();
+    limiters.replace(TimeLimiter::new("orders", limiter(9).build().unwrap())).unwrap();
+    assert_eq!(timeout(), Duration::from_secs(1), "it would outlast the deadline");
+    limiters.update("orders", limiter(2)).unwrap();
+    assert_eq!(timeout(), Duration::from_secs(2));
+
+    // Of what is changed by a handle the registry learns when somebody asks.
+    limiters.replace(TimeLimiter::new("orders", limiter(9).build().unwrap())).unwrap();
+    limiters.find("orders").unwrap().update(limiter(3).build().unwrap());
+    assert_eq!(timeout(), Duration::from_secs(2));
+    registry.pipeline("orders").unwrap();
+    assert_eq!(timeout(), Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_pipeline_without_its_definition_goes_on_with_its_rules_too() {
+    let registry = Registry::new();
+    let breaker = registry.circuit_breakers().get("shop").unwrap();
+    let rules = CauseRules::new().failure("404".parse().unwrap());
+    let spec = PipelineSpec::new().circuit_breaker("shop").rules(rules);
+    registry.pipelines().define("orders", spec).unwrap();
+    let client = tower::service_fn(async |_: http::Request<Empty<Bytes>>| {
+        let response = http::Response::builder().status(404).body(Empty::<Bytes>::new());
+        Ok::<_, std::io::Error>(response.unwrap())
+    });
+    let mut service = registry.http_pipeline("orders").unwrap().layer(client);
+    let mut failed = async || {
+        let request = http::Request::get("http://shop/").body(Empty::new()).unwrap();
+        drop(service.ready().await.unwrap().call(request).await.unwrap());
+        breaker.counters().failed
+    };
+    assert_eq!(failed().await, 1);
+    // No instance is called `orders`, so there is nothing else that the name could stand for.
+    assert!(registry.pipelines().undefine("orders").is_some());
+    assert_eq!(failed().await, 2);
+    // Now there is, and what was defined for the other counts no more.
+    let own = registry.circuit_breakers().get("orders").unwrap();
+    failed().await;
+    assert_eq!((own.counters().successful, own.counters().failed), (1, 0));
 }

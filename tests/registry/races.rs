@@ -12,7 +12,7 @@ use seawall::{BulkheadConfig, CircuitBreakerConfig, Registry};
 const HUNG: Duration = Duration::from_secs(20);
 
 /// Runs `work` in a thread of its own, which may hang.
-fn ends<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) fn ends<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let (tell, hear) = mpsc::channel();
     thread::spawn(move || tell.send(work()));
     hear.recv_timeout(HUNG).expect("it hangs, or has panicked")

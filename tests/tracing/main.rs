@@ -6,5 +6,6 @@ mod context;
 mod faults;
 mod lines;
 mod otel;
+mod panics;
 mod spans;
 mod support;

@@ -138,3 +138,18 @@ async fn more_permissions_let_the_line_move_up() {
         assert!(waits.len() <= 1, "{algorithm:?}: {} still wait", waits.len());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_reserved_is_owed_after_any_number_of_updates() {
+    for between in ALGORITHMS {
+        let limiter = limiter(Algorithm::Cycles);
+        limiter.try_acquire(1).unwrap();
+        let ahead: Vec<_> = (0..5).map(|_| limiter.reserve(1).unwrap()).collect();
+        let _line = waiting(&limiter);
+        assert_eq!(limiter.metrics().available_permissions, -6);
+        change(&limiter, |it| it.algorithm(between).limit_refresh_period(s(2)));
+        change(&limiter, |it| it.algorithm(Algorithm::Cycles).limit_refresh_period(s(1)));
+        assert_eq!(limiter.metrics().available_permissions, -6, "{between:?}");
+        drop(ahead);
+    }
+}

@@ -81,3 +81,25 @@ async fn a_budget_is_replaced_only_by_another_and_calls_under_way_go_over_to_it(
     drop((call, newcomer));
     assert_eq!(other.in_flight(), (0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_begin_after_another_budget_came_are_in_that_one() {
+    let budgets = [(); 3].map(|()| RetryBudget::default());
+    let in_flight = || budgets.each_ref().map(|budget| budget.in_flight().0);
+    let retry =
+        Retry::new("inventory", RetryConfig::builder().budget(budgets[0].clone()).build().unwrap());
+    let first = retry.start();
+    change(&retry, |it| it.budget(budgets[1].clone()));
+    let second = retry.start();
+    assert_eq!(in_flight(), [1, 1, 0]);
+    change(&retry, |it| it.budget(budgets[2].clone()));
+    let third = retry.start();
+    assert_eq!(in_flight(), [1, 1, 1]);
+    change(&retry, |it| it.budget(budgets[0].clone()));
+    let fourth = retry.start();
+    assert_eq!(in_flight(), [2, 1, 1]);
+    drop((first, second, third, fourth));
+    retry.update(RetryConfig::default());
+    let _none = retry.start();
+    assert_eq!(in_flight(), [0, 0, 0]);
+}

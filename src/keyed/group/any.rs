@@ -62,24 +62,28 @@ impl<T: Keyable> AnyGroup for Group<T> {
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) -> ObserverId {
+        let mut relayed = self.relayed.lock();
         let id = self.observers.add_once(observer);
-        let relay = self.relay();
-        // Each instance gets one relay, whoever listens behind it.
-        if !self.relayed.swap(true, Ordering::Relaxed) {
-            self.overflow.attach(&relay);
-        }
-        for shard in &self.shards {
-            let mut table = shard.lock();
-            if !std::mem::replace(&mut table.relayed, true) {
-                let own = table.slots().filter(|slot| !slot.born_held());
-                own.for_each(|slot| slot.value().attach(&relay));
-            }
+        // Each instance has one relay, whoever listens behind it.
+        if !std::mem::replace(&mut *relayed, true) {
+            let (id, relay) = &self.relay;
+            self.overflow.attach(*id, relay);
+            self.each_own(true, |value| value.attach(*id, relay));
         }
         id
     }
 
     fn unobserve(&self, id: ObserverId) {
-        self.observers.remove(id);
+        let mut relayed = self.relayed.lock();
+        let gone = self.observers.remove(id);
+        if !self.observers.any() && std::mem::take(&mut *relayed) {
+            let (id, _) = &self.relay;
+            self.overflow.detach(*id);
+            self.each_own(false, |value| value.detach(*id));
+        }
+        drop(relayed);
+        // The observer's end is the user's code.
+        drop(gone);
     }
 
     fn meter(&self) {
@@ -92,5 +96,16 @@ impl<T: Keyable> AnyGroup for Group<T> {
             shards.chain([self.overflow.clone()]).collect()
         };
         self.kept.read(&self.name, families, there, T::read);
+    }
+}
+
+impl<T: Keyable> Group<T> {
+    /// Notes whether instances that come get the relay, and does what that means for those that there are.
+    fn each_own(&self, relayed: bool, work: impl Fn(&T)) {
+        for shard in &self.shards {
+            let mut table = shard.lock();
+            table.relayed = relayed;
+            table.slots().filter(|slot| !slot.born_held()).for_each(|slot| work(slot.value()));
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::state::Core;
 use super::view::{Counters, Metrics, State, Transition};
 use crate::error::{Error, FromRejected, Rejected};
 use crate::outcome::{Classify, ResultClassifier, judge};
+use crate::patterns::Instance;
 use crate::telemetry::Observer;
 
 /// A named circuit breaker. Clones share one state.
@@ -186,7 +187,7 @@ impl CircuitBreaker {
 
     /// Tells `observer` whatever this breaker does from now on.
     pub fn observe(&self, observer: impl Observer) {
-        self.shared.attach(Arc::new(observer));
+        Instance::attach(self, Arc::new(observer));
     }
 
     /// Does it neither keep calls off nor try them? Nothing follows from the question, so it may be asked under a lock.

@@ -221,11 +221,10 @@ impl Shared {
         });
     }
 
-    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
-        let id = self.observers.add(observer);
+    pub(in crate::patterns) fn attach(&self, id: ObserverId, observer: Arc<dyn Observer>) {
+        self.observers.add_as(id, observer);
         // From here on nothing is only counted.
         drop(self.lock());
-        id
     }
 
     pub(in crate::patterns) fn detach(&self, id: ObserverId) {
@@ -244,8 +243,10 @@ impl Shared {
         };
         // A circuit whose wait cannot be had must still come back by itself.
         let wait = catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Duration::from_secs(60));
-        *self.waits.lock() = waits;
+        let old = std::mem::replace(&mut *self.waits.lock(), waits);
         self.lock().set_wait(wanted.generation, wait);
+        // The circuit may have opened once more meanwhile. With what was remembered then may end a user's iterator.
+        drop(old);
     }
 
     fn send(&self, out: Outbox<CircuitBreakerEvent>) {

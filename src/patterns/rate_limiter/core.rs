@@ -122,6 +122,15 @@ impl Core {
 
     // ## Coming after another core
 
+    /// What can be had now, less what is taken ahead of time.
+    pub(super) fn balance(&mut self, now: Instant) -> i64 {
+        let available = self.limiter().available(now);
+        match self {
+            Self::Semaphore(queue) => available - queue.core.owed(now),
+            _ => available,
+        }
+    }
+
     /// Begins no better than the one before stood, which had so many permissions, or so much debt.
     pub(super) fn settle_up(&mut self, now: Instant, had: i64, limit: u32) {
         let fresh = self.limiter().available(now);
@@ -133,7 +142,10 @@ impl Core {
         let mut debt = had.saturating_neg();
         for _ in 0..MOST_PERIODS {
             let Ok(part @ 1..) = u32::try_from(debt.min(limit.into())) else { return };
-            self.ask(now, part, Patience::Timeout(None));
+            match self {
+                Self::Semaphore(queue) => queue.core.owe(now, part),
+                _ => drop(self.ask(now, part, Patience::Timeout(None))),
+            }
             debt -= i64::from(part);
         }
     }

@@ -178,7 +178,7 @@ impl Room {
         let mut woken = Vec::new();
         if is_another {
             let moving = self.call_back(now);
-            let had = self.core.limiter().available(now);
+            let had = self.core.balance(now);
             let next = Core::new(config, now);
             woken.extend(std::mem::replace(&mut self.core, next).into_wakers());
             self.epoch += 1;

@@ -19,6 +19,8 @@ use super::state::{Answer, Grid, Limiter, Patience, nanos};
 #[derive(Debug)]
 struct Waiter {
     id: u64,
+    /// What another algorithm had given out ahead of time: nobody comes back for it.
+    is_debt: bool,
     permits: u32,
     /// The last moment at which its turn may come.
     latest: u64,
@@ -106,8 +108,24 @@ impl Semaphore {
         let id = self.next_id;
         self.next_id += 1;
         self.tail = (turn, left);
-        self.queue.push_back(Waiter { id, permits, latest, turn, alarm });
+        self.queue.push_back(Waiter { id, is_debt: false, permits, latest, turn, alarm });
         Answer::Wait(id)
+    }
+
+    /// So many permissions are used already, ahead of time: whoever comes from now on stands behind them.
+    pub(super) fn owe(&mut self, now: Instant, permits: u32) {
+        if let Answer::Wait(_) = self.acquire(now, permits, Patience::Timeout(None))
+            && let Some(last) = self.queue.back_mut()
+        {
+            (last.is_debt, last.latest) = (true, u64::MAX);
+        }
+    }
+
+    /// How many of those are still to come.
+    pub(super) fn owed(&mut self, now: Instant) -> i64 {
+        self.refresh(now);
+        let debts = self.queue.iter().filter(|waiter| waiter.is_debt);
+        debts.map(|debt| i64::from(debt.permits)).sum()
     }
 
     /// Takes permissions if nobody waits and they are there.
@@ -179,9 +197,11 @@ impl Semaphore {
             && head.permits <= self.available
         {
             self.available -= head.permits;
-            let granted = Settled::Granted { cycle: self.cycle, permits: head.permits };
-            self.settled.insert(head.id, granted);
-            self.woken.push(head.id);
+            if !head.is_debt {
+                let granted = Settled::Granted { cycle: self.cycle, permits: head.permits };
+                self.settled.insert(head.id, granted);
+                self.woken.push(head.id);
+            }
             self.queue.pop_front();
         }
     }
@@ -216,6 +236,10 @@ impl Semaphore {
         }
         let mut tail = (self.cycle, self.available);
         for mut waiter in std::mem::take(&mut self.queue) {
+            if waiter.is_debt {
+                // More than one period's worth would never be there at once.
+                waiter.permits = waiter.permits.min(self.limit);
+            }
             let (turn, left) = self.behind(tail, waiter.permits);
             let start = self.grid.start(turn);
             let never = turn > tail.0 && waiter.permits > self.limit;

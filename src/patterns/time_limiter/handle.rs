@@ -43,8 +43,8 @@ impl Shared {
         Arc::new(*self.config.lock())
     }
 
-    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
-        self.observers.add(observer)
+    pub(in crate::patterns) fn attach(&self, id: ObserverId, observer: Arc<dyn Observer>) {
+        self.observers.add_as(id, observer);
     }
 
     pub(in crate::patterns) fn detach(&self, id: ObserverId) {

@@ -40,8 +40,8 @@ impl Shared {
         self.config.get()
     }
 
-    pub(in crate::patterns) fn attach(&self, observer: Arc<dyn Observer>) -> ObserverId {
-        self.observers.add(observer)
+    pub(in crate::patterns) fn attach(&self, id: ObserverId, observer: Arc<dyn Observer>) {
+        self.observers.add_as(id, observer);
     }
 
     pub(in crate::patterns) fn detach(&self, id: ObserverId) {

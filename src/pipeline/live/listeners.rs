@@ -16,6 +16,20 @@ struct Listener {
     attached: Vec<(usize, Detach)>,
 }
 
+impl Listener {
+    fn take_off(self) {
+        self.attached.into_iter().for_each(|(_, detach)| detach());
+    }
+}
+
+/// With the name go those who listened to it, who could not be taken off any more: the steps may live on.
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        let listeners = std::mem::take(&mut *self.0.lock());
+        listeners.into_iter().for_each(Listener::take_off);
+    }
+}
+
 impl Default for Lock<Vec<Listener>> {
     fn default() -> Self {
         Self::new(Vec::new())
@@ -44,9 +58,7 @@ impl Listeners {
             place.map(|place| listeners.swap_remove(place))
         };
         // With an observer may end what the user wrote, so no lock is held.
-        for (_, detach) in gone.into_iter().flat_map(|gone| gone.attached) {
-            detach();
-        }
+        gone.into_iter().for_each(Listener::take_off);
     }
 
     /// Has `exchange` put these steps in the place of others. What comes back takes the listeners off those that are no more

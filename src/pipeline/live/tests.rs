@@ -8,7 +8,7 @@ use tower::{Layer, Service, ServiceExt};
 use super::LiveSteps;
 use crate::patterns::Instance;
 use crate::pipeline::steps::{Steps, Terms};
-use crate::telemetry::{BulkheadEvent, Event, EventKind};
+use crate::telemetry::{BulkheadEvent, Event, EventKind, Observer};
 use crate::{Bulkhead, BulkheadConfig, Pipeline, Step, TimeLimiterConfig};
 
 fn closed() -> Bulkhead {
@@ -130,4 +130,30 @@ async fn a_stream_of_a_live_pipeline_goes_when_either_side_does() {
     drop(bulkhead);
     drop((source, pipeline));
     assert!(events.recv().await.is_none(), "nobody is left who could tell");
+}
+
+#[test]
+fn listeners_go_with_the_name_and_can_be_taken_off_after_that() {
+    let bulkhead = Bulkhead::with_defaults("shop");
+    let source = LiveSteps::new(steps(Some(bulkhead.clone())));
+    let observer: Arc<dyn Observer> = Arc::new(|_: &Event<'_>| {});
+    let detach = source.listen(&observer);
+    assert_eq!(Arc::strong_count(&observer), 3, "the listener, and the bulkhead's");
+    drop(source);
+    assert_eq!(Arc::strong_count(&observer), 1);
+    detach();
+    drop(bulkhead.try_acquire());
+}
+
+#[test]
+fn the_same_steps_are_not_exchanged() {
+    let (first, second) = (Bulkhead::with_defaults("shop"), Bulkhead::with_defaults("shop"));
+    let source = LiveSteps::new(steps(Some(first.clone())));
+    assert!(source.renew(&steps(Some(first.clone()))).is_none());
+    assert_eq!(source.version(), 0);
+    let late = Steps { deadline: Some(Duration::from_secs(1)), ..steps(Some(first)) };
+    assert!(source.renew(&late).is_some());
+    assert!(source.renew(&steps(Some(second))).is_some());
+    assert!(source.renew(&steps(None)).is_some());
+    assert_eq!(source.version(), 3);
 }
