@@ -87,7 +87,11 @@ impl Histogram {
         let bucket = BUCKETS.partition_point(|end| *end < elapsed);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         let nanos = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
-        self.sum.fetch_add(nanos, Ordering::Relaxed);
+        let before = self.sum.fetch_add(nanos, Ordering::Relaxed);
+        if before.checked_add(nanos).is_none() {
+            // What only grows must not fall back, whatever durations somebody makes up.
+            self.sum.store(u64::MAX, Ordering::Relaxed);
+        }
         self.max.record(now, elapsed);
     }
 
@@ -169,6 +173,16 @@ mod tests {
         let at = |end| timing.cumulative().find(|(is, _)| *is == end).unwrap().1;
         assert_eq!((at(Some(ms(1))), at(Some(ms(5))), at(Some(ms(10)))), (2, 3, 4));
         assert_eq!((at(Some(ms(60_000))), at(None), timing.count()), (4, 5, 5));
+    }
+
+    #[test]
+    fn a_sum_that_is_full_stays_full() {
+        let now = Instant::now();
+        let histogram = Histogram::new(now);
+        histogram.record(now, Duration::MAX);
+        let full = histogram.read(now).sum();
+        histogram.record(now, ms(1));
+        assert_eq!(histogram.read(now).sum(), full);
     }
 
     #[test]
