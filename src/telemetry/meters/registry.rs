@@ -60,19 +60,19 @@ impl Meters {
     /// forgotten.
     ///
     /// Their tags are those that the registry has for them. A tag that is changed later shows at the next
-    /// [`collect`](Self::collect).
+    /// [`collect`](Self::collect), or the next collection of OpenTelemetry's.
     pub fn watch_registry(&self, registry: &Registry) {
         if self.shared().follows(registry.address()) {
             return;
         }
         let subscriptions = [
-            follow(self, &registry.circuit_breakers()),
-            follow(self, &registry.retries()),
-            follow(self, &registry.bulkheads()),
-            follow(self, &registry.thread_pool_bulkheads()),
-            follow(self, &registry.rate_limiters()),
-            follow(self, &registry.time_limiters()),
-            follow(self, &registry.timers()),
+            follow(self, registry, Registry::circuit_breakers),
+            follow(self, registry, Registry::retries),
+            follow(self, registry, Registry::bulkheads),
+            follow(self, registry, Registry::thread_pool_bulkheads),
+            follow(self, registry, Registry::rate_limiters),
+            follow(self, registry, Registry::time_limiters),
+            follow(self, registry, Registry::timers),
         ];
         let weak = Arc::downgrade(self.shared());
         let groups = registry.on_keyed(move |group| {
@@ -103,17 +103,27 @@ fn retag<H: Metered>(meters: &Meters, view: &View<H>) {
     }
 }
 
-fn follow<H: Metered>(meters: &Meters, view: &View<H>) -> ObserverId {
-    // The registry does not keep the meters alive.
-    let weak: Weak<Shared> = Arc::downgrade(meters.shared());
+fn follow<H: Metered>(
+    meters: &Meters,
+    registry: &Registry,
+    of: fn(&Registry) -> View<H>,
+) -> ObserverId {
+    // The registry does not keep the meters alive, nor itself.
+    let (weak, found): (Weak<Shared>, _) = (Arc::downgrade(meters.shared()), registry.weak());
+    let view = of(registry);
     let subscription = view.subscribe(move |change| {
         let Some(meters) = weak.upgrade().map(Meters::with) else { return };
+        // With its tags from the start, for what is told at once is told of these.
+        let watch = |instance: &H| {
+            let tags = found().and_then(|registry| of(&registry).tags(instance.shared_name()));
+            meters.watch_with(instance, tags.unwrap_or_default());
+        };
         match change {
-            Change::Added(instance) => meters.watch(instance),
+            Change::Added(instance) => watch(instance),
             Change::Removed(instance) => drop(meters.forget(instance)),
             Change::Replaced { old, new } => {
                 meters.forget(old);
-                meters.watch(new);
+                watch(new);
             }
             _ => {}
         }
