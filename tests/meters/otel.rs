@@ -136,7 +136,11 @@ async fn a_registrys_tags_are_attributes_without_any_other_look() {
     }
 
     registry.circuit_breakers().set_tags("orders", Tags::from([("team", "depot")]));
+    collector.look();
+    breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
     let values = collector.look();
+    let key = "resilience4j.circuitbreaker.calls{kind=failed,name=orders,team=depot,zone=a}";
+    assert_eq!(values.get(key), Some(&1.0), "{values:#?}");
     let key = "resilience4j.circuitbreaker.state{name=orders,state=closed,team=depot,zone=a}";
     assert_eq!(values.get(key), Some(&1.0), "{values:#?}");
 }

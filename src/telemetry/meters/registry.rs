@@ -59,7 +59,7 @@ impl Meters {
     /// Watches all instances of a registry: those there are, and those there will be. One that is removed or replaced is
     /// forgotten.
     ///
-    /// Their tags are those that the registry has for them. A tag that is changed later shows at the next
+    /// Their tags are those that the registry has for them, but for what is watched already, which stays as it is. A tag that is changed later shows at the next
     /// [`collect`](Self::collect), or the next collection of OpenTelemetry's.
     pub fn watch_registry(&self, registry: &Registry) {
         if self.shared().follows(registry.address()) {
@@ -82,7 +82,11 @@ impl Meters {
         });
         registry.keyed().iter().for_each(|group| self.watch_group(group));
         let (address, found) = (registry.address(), Arc::new(registry.weak()));
-        self.shared().add_registry(Followed { address, found, subscriptions, groups });
+        let followed = Followed { address, found, subscriptions, groups };
+        if let Err(second) = self.shared().add_registry(followed) {
+            // Somebody else has begun to watch it at the same time.
+            second.end();
+        }
     }
 
     /// Brings the tags up to date, of whose changes nobody is told.
@@ -116,7 +120,7 @@ fn follow<H: Metered>(
         // With its tags from the start, for what is told at once is told of these.
         let watch = |instance: &H| {
             let tags = found().and_then(|registry| of(&registry).tags(instance.shared_name()));
-            meters.watch_with(instance, tags.unwrap_or_default());
+            meters.watch_followed(instance, tags.unwrap_or_default());
         };
         match change {
             Change::Added(instance) => watch(instance),
@@ -129,7 +133,7 @@ fn follow<H: Metered>(
         }
     });
     for (instance, tags) in view.list_tagged() {
-        meters.watch_with(&instance, tags);
+        meters.watch_followed(&instance, tags);
         // It may have been removed since it was listed, and before it was watched.
         let there = view.find(instance.shared_name());
         if there.is_none_or(|there| there.address() != instance.address()) {

@@ -94,10 +94,20 @@ impl Meters {
     /// A tag that is called like one of a meter's own (`name`, `kind`, `state`) is left out of that meter. Instances need not
     /// have the same tags.
     pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
+        self.watch_one(instance, tags.into(), false);
+    }
+
+    /// The same of a registry's instance, whose tags are the registry's to change.
+    pub(super) fn watch_followed<H: Metered>(&self, instance: &H, tags: Tags) {
+        self.watch_one(instance, tags, true);
+    }
+
+    fn watch_one<H: Metered>(&self, instance: &H, tags: Tags, is_followed: bool) {
         let source = One {
             instance: instance.weak(),
             name: instance.shared_name().clone(),
-            tags: Arc::new(Live::new(tags.into())),
+            tags: Arc::new(Live::new(tags)),
+            is_followed,
             recorder: H::recorder().map(Arc::new),
             attached: Attached::new(),
         };
@@ -207,7 +217,7 @@ impl Meters {
         }
     }
 
-    /// The instance has these tags from now on.
+    /// The instance, if it is a registry's, has these tags from now on.
     pub(super) fn tag(&self, address: usize, tags: &Tags) {
         let source = self.shared.list.lock().sources.get(&address).cloned();
         if let Some(source) = source {
@@ -253,8 +263,14 @@ impl Shared {
         self.list.lock().registries.iter().any(|followed| followed.address == address)
     }
 
-    pub(super) fn add_registry(&self, followed: Followed) {
-        self.list.lock().registries.push(followed);
+    /// Gives it back if it is followed already.
+    pub(super) fn add_registry(&self, followed: Followed) -> Result<(), Followed> {
+        let mut list = self.list.lock();
+        if list.registries.iter().any(|other| other.address == followed.address) {
+            return Err(followed);
+        }
+        list.registries.push(followed);
+        Ok(())
     }
 
     /// No lock is held while instances are read: an open wait may be a user's function.
@@ -313,6 +329,7 @@ struct One<H: Metered> {
     instance: Box<dyn Fn() -> Option<H> + Send + Sync>,
     name: Arc<str>,
     tags: Arc<Live<Tags>>,
+    is_followed: bool,
     recorder: Option<Arc<Recorder>>,
     attached: Attached,
 }
@@ -362,7 +379,7 @@ impl<H: Metered> Source for One<H> {
     }
 
     fn tag(&self, tags: &Tags) {
-        if **self.tags.load() != *tags {
+        if self.is_followed && **self.tags.load() != *tags {
             self.tags.set(tags.clone());
         }
     }
