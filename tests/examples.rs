@@ -224,6 +224,30 @@ async fn config_file_checks_a_file() {
         .says(":3:3: resilience4j.retry.instances.orders.waitDurtion: unknown key, did you mean `waitDuration`?");
 }
 
+/// As with `--check FILE | head -1`, and with a path out of a shell's completion.
+#[cfg(unix)]
+#[tokio::test]
+async fn config_file_bears_a_reader_that_goes_and_a_path_that_is_no_text() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let check = |path: &OsStr| {
+        let mut command = Command::new(binary("config_file"));
+        command.arg("--check").arg(path).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let good = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/config_file/application.yml");
+    let mut child = check(good.as_ref()).spawn().unwrap();
+    drop(child.stdout.take());
+    let ended = timeout(HUNG, child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
+
+    let ended = timeout(HUNG, check(OsStr::from_bytes(b"no\xff.yml")).output()).await;
+    let ended = ended.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stdout).contains("cannot be read"), "{ended:?}");
+}
+
 // ## observe
 
 #[tokio::test]

@@ -6,7 +6,9 @@
 //! `config_file -- --check FILE` starts nothing: it prints what holds by FILE and where each value comes from, one a line, and
 //! exits with 0; or all that is wrong with it, and exits with 1.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,19 +21,23 @@ use seawall::{Pipeline, Registry};
 const FILE: &str = include_str!("application.yml");
 const LOOK: Duration = Duration::from_millis(50);
 
-fn check(path: &str) -> ExitCode {
+/// Whoever reads may have seen enough, which is no error.
+fn print(lines: impl IntoIterator<Item = String>) {
+    let mut out = std::io::stdout().lock();
+    let _ = lines.into_iter().try_for_each(|line| writeln!(out, "{line}"));
+}
+
+fn check(path: &OsStr) -> ExitCode {
     match Loader::from_env().load(path) {
         Ok(config) => {
             for warning in config.warnings() {
                 eprintln!("warning: {warning}");
             }
-            for line in config.explain() {
-                println!("{line}");
-            }
+            print(config.explain());
             ExitCode::SUCCESS
         }
         Err(errors) => {
-            println!("{errors}");
+            print([errors.to_string()]);
             ExitCode::FAILURE
         }
     }
@@ -110,9 +116,9 @@ async fn run(directory: &Path) -> Result<(), Box<dyn std::error::Error>> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--check", path] => return check(path),
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    match &arguments[..] {
+        [check_it, path] if check_it == "--check" => return check(path),
         [] => {}
         _ => {
             eprintln!("usage: config_file [--check FILE]");

@@ -1,6 +1,7 @@
 //! How a file is read.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::Path;
 
@@ -45,9 +46,13 @@ impl Loader {
     /// Of its variables that match nothing in a file, only those are errors that begin with `SEAWALL_` or `RESILIENCE4J_` and
     /// the name of a pattern: others may belong to somebody else (Kubernetes makes some out of a service's name).
     pub fn from_env() -> Self {
-        let env = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
+        Self::of_process(std::env::vars_os())
+    }
+
+    fn of_process(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        // One that is no text fits nowhere, and shall be told where it would have counted.
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        let env = variables.into_iter().map(|(name, value)| (text(name), text(value)));
         let mut loader = Self::new().env(env);
         loader.foreign = true;
         if let Some(active) = loader.env.get("SPRING_PROFILES_ACTIVE") {
@@ -149,8 +154,31 @@ impl Loader {
     }
 }
 
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_no_text_is_not_passed_over() {
+        let broken = || OsString::from_vec(b"5\xff".to_vec());
+        let file = "resilience4j.retry.instances.a: {maxAttempts: '${ATTEMPTS:3}'}";
+        for name in ["RESILIENCE4J_RETRY_INSTANCES_A_MAXATTEMPTS", "ATTEMPTS"] {
+            let loader = Loader::of_process([(name.into(), broken())]);
+            let errors = loader.read(Format::Yaml, "f", file.as_bytes()).unwrap_err();
+            assert!(errors.to_string().contains("is not allowed"), "{errors}");
+        }
+    }
+}
+
 /// Reads no more than one byte too many.
 pub(super) fn read_file(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A pipe would have whoever opens it wait for its other end.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path)?;
     file.take(MOST_BYTES as u64 + 1).read_to_end(&mut bytes)?;

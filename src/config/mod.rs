@@ -71,11 +71,12 @@
 //! # How it is read
 //!
 //! - `failureRateThreshold`, `failure-rate-threshold`, `failure_rate_threshold` and `FAILURERATETHRESHOLD` are one key. Names of instances are
-//!   taken to the letter; one with dots stands in brackets: `"[legacy.stock]"`.
+//!   taken to the letter; one with dots or brackets stands in brackets: `"[legacy.stock]"`, `"[[::1]:8080]"`.
 //! - Dotted keys, nested keys and several YAML documents make one tree; a later document wins. Documents for a Spring profile apply if
 //!   the [profile is active](Loader::profile). Anchors and merge keys work.
-//! - `${NAME:default}` stands for a [variable](Loader::env), or for another key of the file.
+//! - `${NAME:default}` stands for a [variable](Loader::env), or for another key of the file; what it stands for may have placeholders too.
 //! - A variable `RESILIENCE4J_RETRY_INSTANCES_ORDERS_MAXATTEMPTS` or `SEAWALL_RETRY_INSTANCES_ORDERS_MAX_ATTEMPTS` wins over the file.
+//! - Whole numbers may have underscores (`1_000`), and no leading zeros, which some take for octal.
 //! - Durations are milliseconds, or have a unit (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`), or are ISO 8601 (`PT7.5S`), or `forever`.
 //! - Names of Java classes mean what [`ClassMap`] says. Matchers (`503`, `5xx`, `timeout`, `grpc:14`) are those of
 //!   [`CauseMatcher`](crate::CauseMatcher).

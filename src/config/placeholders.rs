@@ -73,10 +73,7 @@ impl<'t> Variables<'t> {
         let mut full = String::new();
         self.expand_into(name, &mut full, depth + 1)?;
         let name = full.trim();
-        if let Some(value) = self.variable(name) {
-            return push(out, value);
-        }
-        if let Some(value) = self.other_key(name) {
+        if let Some(value) = self.variable(name).or_else(|| self.other_key(name)) {
             return self.expand_into(value, out, depth + 1);
         }
         match default {
@@ -161,7 +158,14 @@ mod tests {
     use crate::config::tree::{Format, parse};
 
     fn expand(text: &str) -> Result<String, String> {
-        let env = [("ONE", "1"), ("SERVER_PORT", "80"), ("A", "B"), ("B", "found")];
+        let env = [
+            ("ONE", "1"),
+            ("SERVER_PORT", "80"),
+            ("A", "B"),
+            ("B", "found"),
+            ("C", "${ONE}${B:x}"),
+            ("LOOP", "${LOOP}"),
+        ];
         let env =
             env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let file = "app:\n  time-out: 5s\n  loop: ${app.loop}\n  double: ${app.d1}${app.d1}\n  d1: ${app.timeOut}\n";
@@ -181,6 +185,7 @@ mod tests {
             ("${TWO:}", ""),
             ("${TWO:${THREE:3:4}}", "3:4"),
             ("${${A}}", "found"),
+            ("${C}", "1found"),
             ("${server.port}", "80"),
             ("${app.timeOut}", "5s"),
             ("${app.double}", "5s5s"),
@@ -196,6 +201,7 @@ mod tests {
             ("${TWO}", "`TWO` is not set"),
             ("${ONE", "closing brace"),
             ("${app.loop}", "without end"),
+            ("${LOOP}", "without end"),
         ] {
             assert!(expand(text).unwrap_err().contains(part), "{text}");
         }

@@ -1,5 +1,6 @@
 //! What is wrong in a file: all of it, each with its place.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -325,8 +326,9 @@ fn sort(problems: &mut Vec<Problem>) {
         Origin::File(at) => (false, *at),
         Origin::Env(_) => (true, Position::START),
     });
-    // An anchor that stands wrong in several places is wrong once a place.
-    problems.dedup();
+    // What stands wrong in an anchor or in a shared config is wrong once a place, whoever takes it from there.
+    let mut told = HashSet::new();
+    problems.retain(|problem| told.insert(problem.to_string()));
 }
 
 /// On one line, without anything that moves the cursor, and not endless.

@@ -20,16 +20,22 @@ pub(super) fn left_out(
     {
         return Some(format!("the platform {} is not active", super::problem::shown(platform)));
     }
+    // What cannot be replaced is no profile's name.
+    let split = |text: &str| -> Vec<String> {
+        let text = variables.expand(text).unwrap_or_else(|_| text.to_owned().into());
+        let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::to_owned).collect()
+    };
     let conditions: Vec<String> = CONDITIONS
         .iter()
         .filter_map(|key| match variables.lookup(key)? {
-            Leaf::Scalar(text) => Some(text.split(',').map(str::to_owned).collect::<Vec<_>>()),
+            Leaf::Scalar(text) => Some(split(text)),
             Leaf::List(items) => {
                 let texts = items.iter().filter_map(|(node, _)| match &node.value {
-                    Value::Scalar(text) => Some(text.to_string()),
+                    Value::Scalar(text) => Some(split(text)),
                     _ => None,
                 });
-                Some(texts.collect())
+                Some(texts.flatten().collect())
             }
             _ => None,
         })
@@ -42,17 +48,18 @@ pub(super) fn left_out(
     Some(format!("its profile {conditions} is not active"))
 }
 
-/// `a & b`, `a | b`, `!a` and parentheses.
+/// `a & b`, `a | b`, `!a` and parentheses. What is malformed does not hold.
 fn holds(condition: &str, active: &[String]) -> bool {
-    let mut parser = Condition { rest: condition.trim(), active, depth: 0 };
+    let mut parser = Condition { rest: condition.trim(), active, depth: 0, malformed: false };
     let value = parser.any();
-    value && parser.rest.is_empty()
+    value && parser.rest.is_empty() && !parser.malformed
 }
 
 struct Condition<'a> {
     rest: &'a str,
     active: &'a [String],
     depth: usize,
+    malformed: bool,
 }
 
 impl Condition<'_> {
@@ -80,12 +87,14 @@ impl Condition<'_> {
         self.depth += 1;
         let value = if self.depth < 32 && self.eat('(') {
             let value = self.any();
-            self.eat(')') && value
+            self.malformed |= !self.eat(')');
+            value
         } else {
             let end = self.rest.find(['&', '|', '!', '(', ')']).unwrap_or(self.rest.len());
             let (name, rest) = self.rest.split_at(end);
             self.rest = rest;
             let name = name.trim();
+            self.malformed |= name.is_empty();
             // Without any active profile, Spring's `default` is.
             self.active.iter().any(|active| active == name)
                 || (self.active.is_empty() && name == "default")
@@ -124,6 +133,12 @@ mod tests {
             ("!(prod & us)", true),
             ("prod)", false),
             ("", false),
+            ("!", false),
+            ("prod & ", false),
+            ("prod | ", false),
+            ("prod | (eu", false),
+            ("!(test", false),
+            ("!test)", false),
         ] {
             assert_eq!(holds(condition, &active), expected, "{condition}");
         }

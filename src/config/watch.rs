@@ -18,7 +18,8 @@ use crate::telemetry::ReloadEvent;
 /// A file of settings that is watched for as long as this lives.
 ///
 /// The file is read every so often and compared with what it was, so any way to change it will do: writing it, putting another in
-/// its place, a `ConfigMap`'s links. A good change is applied [in place](Config::apply). A bad one is refused whole, and told
+/// its place, a `ConfigMap`'s links. What is found changed is looked at again, for it may be half written or about to come back, and
+/// counts once it stays the same for a tenth of a second. A good change is applied [in place](Config::apply). A bad one is refused whole, and told
 /// by [`last_error`](Self::last_error) and an [event](ReloadEvent) of the registry's; so is a file that is gone. The settings
 /// that were good last stay.
 ///
@@ -36,10 +37,15 @@ struct Shared {
     state: Lock<State>,
 }
 
+/// How long a file has to stay as it is.
+const SETTLE: Duration = Duration::from_millis(100);
+
 struct State {
     config: Arc<Config>,
-    /// What was looked at last, good or bad; nothing if it could not be read.
+    /// What counted last, good or bad; nothing if it could not be read.
     seen: Option<Vec<u8>>,
+    /// What was there at the last look, if that was something else.
+    fresh: Option<Option<Vec<u8>>>,
     error: Option<ConfigErrors>,
     applied: u64,
     refused: u64,
@@ -74,6 +80,7 @@ impl Loader {
         let state = State {
             config: Arc::new(config),
             seen: seen.ok(),
+            fresh: None,
             error: None,
             applied: 1,
             refused: 0,
@@ -82,19 +89,24 @@ impl Loader {
             Shared { loader: self, path, registry: registry.clone(), state: Lock::new(state) };
         let shared = Arc::new(shared);
         let watched = Arc::downgrade(&shared);
+        let interval = interval.max(Duration::from_millis(1));
         let task = tokio::spawn(async move {
-            let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(1)));
+            let mut ticks = tokio::time::interval(interval);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks.tick().await;
+            let mut settles = true;
             loop {
-                ticks.tick().await;
+                if settles {
+                    ticks.tick().await;
+                } else {
+                    tokio::time::sleep(interval.min(SETTLE)).await;
+                }
                 let Some(shared) = watched.upgrade() else { return };
                 // A file system may be slow, and a large file takes its time.
                 let looked = tokio::task::spawn_blocking(move || shared.look());
-                if looked.await.is_err() {
-                    // A panic in an observer is caught by itself, and nothing else in there has one.
-                    return;
-                }
+                // A panic in an observer is caught by itself, and nothing else in there has one.
+                let Ok(settled) = looked.await else { return };
+                settles = settled;
             }
         });
         Ok(Watch { shared, task: task.abort_handle() })
@@ -108,27 +120,30 @@ impl Loader {
 }
 
 impl Shared {
-    fn look(&self) {
+    /// Says `false` if the file has changed, and is to be looked at again soon.
+    fn look(&self) -> bool {
         let read = read_file(&self.path);
         let name = self.path.to_string_lossy();
-        let (config, before) = {
+        let now = read.as_ref().ok();
+        let before = {
             let mut state = self.state.lock();
-            match read {
-                Ok(bytes) if state.seen.as_ref() == Some(&bytes) => return,
-                Ok(bytes) => {
-                    state.seen = Some(bytes.clone());
-                    let before = state.config.clone();
-                    drop(state);
-                    (self.loader.read_named(&self.path, &bytes), before)
-                }
-                // It is told once that it is gone.
-                Err(_) if state.seen.is_none() && state.error.is_some() => return,
-                Err(error) => {
-                    state.seen = None;
-                    let before = state.config.clone();
-                    let message = format_args!("cannot be read: {error}");
-                    (Err(ConfigErrors::unreadable(&name, message)), before)
-                }
+            // It is told once that it is gone.
+            if now == state.seen.as_ref() && (now.is_some() || state.error.is_some()) {
+                state.fresh = None;
+                return true;
+            }
+            if state.fresh.as_ref().map(Option::as_ref) != Some(now) {
+                state.fresh = Some(now.cloned());
+                return false;
+            }
+            state.seen = state.fresh.take().flatten();
+            state.config.clone()
+        };
+        let config = match read {
+            Ok(bytes) => self.loader.read_named(&self.path, &bytes),
+            Err(error) => {
+                let message = format_args!("cannot be read: {error}");
+                Err(ConfigErrors::unreadable(&name, message))
             }
         };
         let applied = config.and_then(|config| {
@@ -155,6 +170,7 @@ impl Shared {
             }
         };
         self.registry.reloaded(&name, event);
+        true
     }
 }
 

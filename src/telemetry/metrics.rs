@@ -23,7 +23,7 @@ use ::metrics::{
 };
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::meters::{ExporterId, Labels, METERS, Meter, MeterKind, Meters, Reading};
+use super::meters::{ExporterId, Families, Labels, METERS, Meter, MeterKind, Meters, Reading};
 use super::meters::{Resolved, Series, Watched};
 use super::{Event, Observer};
 use crate::sync::Lock;
@@ -47,7 +47,15 @@ use crate::sync::Lock;
 pub struct Publisher {
     meters: Meters,
     id: ExporterId,
-    handles: Lock<Handles>,
+    books: Lock<Books>,
+}
+
+/// What was published, and through which handles.
+struct Books {
+    /// Nothing while somebody publishes: a recorder is the user's, and no lock is held while it works.
+    handles: Option<Handles>,
+    /// Somebody came meanwhile.
+    again: bool,
 }
 
 type Handles = HashMap<&'static str, BTreeMap<Labels, Handle>>;
@@ -66,40 +74,20 @@ impl Publisher {
             METERS.iter().for_each(|meter| describe(recorder, meter.name, meter));
         });
         let id = meters.export(|watched| Some(std::sync::Arc::new(Durations::of(watched)?)));
-        Self { meters: meters.clone(), id, handles: Lock::new(Handles::new()) }
+        let books = Books { handles: Some(Handles::new()), again: false };
+        Self { meters: meters.clone(), id, books: Lock::new(books) }
     }
 
-    /// Publishes counters and gauges as they stand now.
+    /// Publishes counters and gauges as they stand now. Where another thread is about to, that one does it once more in the
+    /// place of this.
     pub fn publish(&self) {
-        // A recorder is the user's: no lock is held while it works.
-        let mut handles = std::mem::take(&mut *self.handles.lock());
-        let families = self.meters.collect();
-        let mut present = HashSet::new();
-        with_recorder(|recorder| {
-            for family in families.iter().filter(|family| family.meter().kind != MeterKind::Timer) {
-                let meter = family.meter();
-                let known = handles.entry(meter.name).or_default();
-                for (labels, reading) in family.series() {
-                    if !known.contains_key(labels) {
-                        known.insert(labels.clone(), Handle::new(recorder, meter, labels));
-                    }
-                    if let Some(handle) = known.get_mut(labels) {
-                        handle.publish(reading);
-                    }
-                    present.insert((meter.name, labels));
-                }
+        while let Some(mut round) = Round::begin(&self.books) {
+            round.publish(&self.meters.collect());
+            drop(round);
+            if !self.books.lock().again {
+                return;
             }
-        });
-        for (name, known) in &mut handles {
-            known.retain(|labels, handle| {
-                let stays = present.contains(&(*name, labels));
-                if !stays {
-                    handle.end();
-                }
-                stays
-            });
         }
-        drop(std::mem::replace(&mut *self.handles.lock(), handles));
     }
 
     /// Publishes every so often, until the future is dropped. Once more when it begins.
@@ -127,6 +115,57 @@ impl fmt::Debug for Publisher {
     }
 }
 
+/// One publishing. Its end gives the handles back, even if a recorder panics: without them all would be told anew.
+struct Round<'a> {
+    books: &'a Lock<Books>,
+    handles: Handles,
+}
+
+impl<'a> Round<'a> {
+    /// Nothing if somebody else is at it, who then goes on for another round.
+    fn begin(books: &'a Lock<Books>) -> Option<Self> {
+        let mut open = books.lock();
+        let handles = open.handles.take();
+        open.again = handles.is_none();
+        drop(open);
+        handles.map(|handles| Self { books, handles })
+    }
+
+    fn publish(&mut self, families: &Families) {
+        let mut present = HashSet::new();
+        with_recorder(|recorder| {
+            for family in families.iter().filter(|family| family.meter().kind != MeterKind::Timer) {
+                let meter = family.meter();
+                let known = self.handles.entry(meter.name).or_default();
+                for (labels, reading) in family.series() {
+                    if !known.contains_key(labels) {
+                        known.insert(labels.clone(), Handle::new(recorder, meter, labels));
+                    }
+                    if let Some(handle) = known.get_mut(labels) {
+                        handle.publish(reading);
+                    }
+                    present.insert((meter.name, labels));
+                }
+            }
+        });
+        for (name, known) in &mut self.handles {
+            known.retain(|labels, handle| {
+                let stays = present.contains(&(*name, labels));
+                if !stays {
+                    handle.end();
+                }
+                stays
+            });
+        }
+    }
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.books.lock().handles = Some(std::mem::take(&mut self.handles));
+    }
+}
+
 impl Handle {
     fn new(recorder: &dyn Recorder, meter: &Meter, labels: &Labels) -> Self {
         let key = key(meter.name, labels);
@@ -142,8 +181,10 @@ impl Handle {
         match (self, reading) {
             (Self::Counter(counter, last), Reading::Counter(now)) => {
                 // Less than before is another instance of the same name, which began anew.
-                counter.increment(now.checked_sub(*last).unwrap_or(*now));
+                let more = now.checked_sub(*last).unwrap_or(*now);
+                // First, for what panics has been told at most once.
                 *last = *now;
+                counter.increment(more);
             }
             (Self::Gauge(gauge), Reading::Gauge(now)) => gauge.set(*now),
             _ => debug_assert!(false, "one meter, one kind"),

@@ -52,6 +52,33 @@ fn numbers_of_toml_are_numbers() {
 }
 
 #[test]
+fn a_name_may_have_brackets_itself() {
+    let yaml = "resilience4j.retry.instances: {'[[::1]:80]': {maxAttempts: 7}}";
+    let toml = "[resilience4j.retry.instances.'[[::1]:80]']\nmaxAttempts = 7\n";
+    for (format, text) in [(Format::Yaml, yaml), (Format::Toml, toml)] {
+        let name = "RESILIENCE4J_RETRY_INSTANCES_180_WAITDURATION";
+        let config = Loader::new().env([(name, "2s")]).read(format, "f", text.as_bytes()).unwrap();
+        let retry = config.retries().get("[::1]:80").unwrap();
+        assert_eq!(retry.max_attempts(), 7, "{format}");
+        assert_eq!(value(&config, "retry.[::1]:80.wait_duration"), "2s", "{format}");
+    }
+}
+
+#[test]
+fn a_document_for_a_profile_out_of_a_variable() {
+    let file =
+        "spring.config.activate.on-profile: ${PROFILE:}\nresilience4j.retry.instances.a: {}\n";
+    let instances = |profile: Option<&str>| {
+        let variables = profile.map(|profile| ("PROFILE", profile));
+        let loader = Loader::new().env(variables).profile("prod");
+        loader.read(Format::Yaml, "f", file.as_bytes()).unwrap().explain().count()
+    };
+    assert!(instances(Some("prod")) > 0);
+    assert!(instances(None) > 0, "none is every one");
+    assert_eq!(instances(Some("test")), 0);
+}
+
+#[test]
 fn dotted_nested_and_bracketed_keys_are_one_tree() {
     let text = "
 resilience4j.retry.instances.orders.maxAttempts: 7

@@ -107,6 +107,92 @@ async fn a_missing_file_leaves_what_was_good_last() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_file_that_is_being_written_is_waited_for() {
+    let scene = Scene::new();
+    let pipeline = "seawall.pipelines.shop: {deadline: 5s, retry: orders}\n";
+    fs::write(scene.path(), file("3") + pipeline).unwrap();
+    a_while().await;
+    assert_eq!(scene.events(), [ReloadEvent::Applied { created: 1, updated: 0 }]);
+    // It looks once a second, and a little later where it finds something else.
+    let new = file("15") + pipeline;
+    tokio::time::sleep(EVERY / 2 - Duration::from_millis(50)).await;
+    for half in ["", &new[..new.find("15").unwrap() + 1], &file("1")] {
+        fs::write(scene.path(), half).unwrap();
+        tokio::time::sleep(Duration::from_millis(75)).await;
+        assert_eq!(scene.events(), [], "{half}");
+    }
+    fs::write(scene.path(), &new).unwrap();
+    a_while().await;
+    assert_eq!(scene.events(), [ReloadEvent::Applied { created: 0, updated: 1 }]);
+    assert_eq!(scene.attempts(), 15);
+}
+
+/// As editors do that write another and rename it, and whoever removes the old one before.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_gone_for_a_moment_is_no_news() {
+    let scene = Scene::new();
+    tokio::time::sleep(EVERY - Duration::from_millis(50)).await;
+    fs::remove_file(scene.path()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    fs::write(scene.path(), file("3")).unwrap();
+    a_while().await;
+    assert_eq!(scene.events(), []);
+    assert!(scene.watch.last_error().is_none());
+}
+
+#[cfg(unix)]
+fn make_fifo(path: &Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// Whoever waits for a writer at the other end waits no longer.
+#[cfg(unix)]
+fn let_go(fifo: &Path) {
+    drop(fs::OpenOptions::new().read(true).write(true).open(fifo));
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let directory = Directory::new();
+    let fifo = directory.path("fifo.yml");
+    make_fifo(&fifo);
+    let (told, hear) = std::sync::mpsc::channel();
+    let path = fifo.clone();
+    let load = std::thread::spawn(move || told.send(Loader::new().load(path)));
+    let loaded = hear.recv_timeout(Duration::from_secs(5));
+    let_go(&fifo);
+    load.join().unwrap().ok();
+    let error = loaded.expect("it waits").unwrap_err().to_string();
+    assert!(error.ends_with("cannot be read: it is not a file"), "{error}");
+
+    let folder = directory.path("folder.yml");
+    fs::create_dir(&folder).unwrap();
+    let error = Loader::new().load(&folder).unwrap_err().to_string();
+    assert!(error.ends_with("cannot be read: it is not a file"), "{error}");
+}
+
+#[cfg(unix)]
+#[tokio::test(start_paused = true)]
+async fn a_pipe_in_its_place_is_refused_and_the_runtime_ends() {
+    let scene = Scene::new();
+    fs::remove_file(scene.path()).unwrap();
+    make_fifo(&scene.path());
+    // By the real clock: the paused one stands while a thread is blocked.
+    let path = scene.path();
+    std::thread::spawn(move || {
+        while path.exists() {
+            std::thread::sleep(Duration::from_secs(1));
+            let_go(&path);
+        }
+    });
+    a_while().await;
+    let error = scene.watch.last_error().map(|error| error.to_string()).unwrap_or_default();
+    assert!(error.ends_with("it is not a file"), "{error}");
+    assert_eq!(scene.attempts(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_file_in_its_place_is_seen() {
     let scene = Scene::new();
     let new = scene.directory.path("new");

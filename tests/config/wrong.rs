@@ -299,3 +299,10 @@ fn large_files_cost_in_proportion() {
         assert!(bytes < 100 << 20, "{bytes} bytes");
     }
 }
+
+#[test]
+fn what_is_wrong_in_a_shared_config_is_told_once() {
+    let text = "resilience4j.retry: {configs.default.retryExceptions: 'a.B, c.D', instances: {x: {}, y: {}}}";
+    let errors = Config::from_text(Format::Yaml, "f", text).unwrap_err();
+    assert_eq!(errors.len(), 2, "{errors}");
+}

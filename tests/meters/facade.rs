@@ -1,8 +1,14 @@
 //! The `metrics` facade.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use metrics::with_local_recorder;
+use metrics::{
+    Counter, CounterFn, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+    with_local_recorder,
+};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use seawall::telemetry::Meters;
 use seawall::telemetry::metrics::Publisher;
@@ -199,4 +205,88 @@ async fn it_publishes_every_so_often() {
     assert!(run.is_woken());
     assert!(run.poll().is_pending());
     assert_eq!(counter(&look(&snapshotter), REFUSED), 1);
+}
+
+/// Of counters: how much they were told, and a moment at which they panic. All else is taken in and forgotten.
+#[derive(Default)]
+struct Told {
+    sum: AtomicU64,
+    breaks: AtomicBool,
+}
+
+impl CounterFn for Told {
+    fn increment(&self, value: u64) {
+        // Whoever else wants to publish has time for it.
+        std::thread::yield_now();
+        self.sum.fetch_add(value, Ordering::Relaxed);
+        assert!(!self.breaks.swap(false, Ordering::Relaxed), "the recorder's own fault");
+    }
+
+    fn absolute(&self, _: u64) {}
+}
+
+struct Teller(Arc<Told>);
+
+impl Recorder for Teller {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        let wanted = key.name() == "resilience4j.circuitbreaker.not.permitted.calls";
+        if wanted { Counter::from_arc(self.0.clone()) } else { Counter::noop() }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+#[test]
+fn a_recorder_that_panics_has_nothing_told_twice() {
+    let told = Arc::new(Told::default());
+    let meters = Meters::new();
+    let breaker = CircuitBreaker::with_defaults("orders");
+    meters.watch(&breaker);
+    breaker.transition_to_forced_open();
+    breaker.try_acquire().unwrap_err();
+    with_local_recorder(&Teller(told.clone()), || {
+        let publisher = Publisher::new(&meters);
+        publisher.publish();
+        breaker.try_acquire().unwrap_err();
+        told.breaks.store(true, Ordering::Relaxed);
+        catch_unwind(AssertUnwindSafe(|| publisher.publish())).unwrap_err();
+        breaker.try_acquire().unwrap_err();
+        publisher.publish();
+    });
+    assert_eq!(told.sum.load(Ordering::Relaxed), 3);
+}
+
+#[test]
+fn publishing_at_the_same_time_tells_nothing_twice() {
+    let told = Arc::new(Told::default());
+    let meters = Meters::new();
+    let breaker = CircuitBreaker::with_defaults("orders");
+    meters.watch(&breaker);
+    breaker.transition_to_forced_open();
+    let publisher = with_local_recorder(&Teller(told.clone()), || Publisher::new(&meters));
+    const EACH: u64 = 300;
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                with_local_recorder(&Teller(told.clone()), || {
+                    for _ in 0..EACH {
+                        breaker.try_acquire().unwrap_err();
+                        publisher.publish();
+                    }
+                });
+            });
+        }
+    });
+    with_local_recorder(&Teller(told.clone()), || publisher.publish());
+    assert_eq!(told.sum.load(Ordering::Relaxed), 4 * EACH);
 }

@@ -6,9 +6,11 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::MeterProvider;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, MetricData, ScopeMetrics};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
+use seawall::registry::Tags;
+use seawall::telemetry::Meters;
 use seawall::telemetry::meters::MeterKind;
 use seawall::telemetry::otel::Instruments;
-use seawall::{Cause, Timer, TimerConfig};
+use seawall::{Cause, Registry, Timer, TimerConfig};
 
 use crate::support::{Shop, broken};
 
@@ -150,4 +152,32 @@ async fn dropped_instruments_say_nothing_more() {
     shop.breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
     let values = collector.look();
     assert!(values.is_empty(), "{values:?}");
+}
+
+#[tokio::test]
+async fn a_registrys_tags_are_attributes_without_any_other_look() {
+    let collector = Collector::new();
+    let registry = Registry::new();
+    registry.set_tags(Tags::from([("zone", "a")]));
+    let meters = Meters::of(&registry);
+    let _instruments = Instruments::new(&meters, &collector.provider.meter("shop"));
+    let team = Tags::from([("team", "shop")]);
+    let breaker = registry.circuit_breakers().get_tagged("orders", "default", team).unwrap();
+    breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
+    let values = collector.look();
+    for key in [
+        "resilience4j.circuitbreaker.calls{kind=failed,name=orders,team=shop,zone=a}",
+        "resilience4j.circuitbreaker.state{name=orders,state=closed,team=shop,zone=a}",
+    ] {
+        assert_eq!(values.get(key), Some(&1.0), "{key}: {values:#?}");
+    }
+
+    registry.circuit_breakers().set_tags("orders", Tags::from([("team", "depot")]));
+    collector.look();
+    breaker.call(async { Err::<(), _>(broken()) }).await.unwrap_err();
+    let values = collector.look();
+    let key = "resilience4j.circuitbreaker.calls{kind=failed,name=orders,team=depot,zone=a}";
+    assert_eq!(values.get(key), Some(&1.0), "{values:#?}");
+    let key = "resilience4j.circuitbreaker.state{name=orders,state=closed,team=depot,zone=a}";
+    assert_eq!(values.get(key), Some(&1.0), "{values:#?}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use seawall::registry::Tags;
+use seawall::registry::{PipelineSpec, Tags};
 use seawall::telemetry::Meters;
 use seawall::{CircuitBreaker, CircuitBreakerConfig, Registry};
 
@@ -94,6 +94,36 @@ fn tags_are_those_of_the_registry_at_the_last_look() {
     registry.circuit_breakers().set_tags("stock", team("depot"));
     assert_eq!(all(), [of("orders", Some("shop")), of("stock", Some("depot"))]);
     assert!(meters.prometheus().contains(r#"zone="a""#));
+}
+
+#[test]
+fn what_was_watched_by_hand_before_stays_as_it_is() {
+    let registry = Registry::new();
+    let breaker = registry.circuit_breakers().get("orders").unwrap();
+    let meters = Meters::new();
+    meters.watch_with(&breaker, [("team", "hand")]);
+    meters.watch_registry(&registry);
+    assert_eq!(teams(&meters, BREAKER), [("orders".to_owned(), Some("hand".to_owned()))]);
+    registry.circuit_breakers().remove("orders");
+    assert_eq!(names(&meters, BREAKER), [""; 0]);
+}
+
+#[test]
+fn whoever_watches_at_the_same_time_watches_once() {
+    for _ in 0..200 {
+        let registry = Registry::new();
+        registry.pipelines().define("orders", PipelineSpec::new()).unwrap();
+        let meters = Meters::new();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| meters.watch_registry(&registry));
+            }
+        });
+        assert_eq!(meters.snapshot().pipelines.len(), 1);
+        drop(meters);
+        let shown = format!("{:?}", registry.circuit_breakers());
+        assert!(shown.contains("subscribers: 0"), "{shown}");
+    }
 }
 
 #[test]

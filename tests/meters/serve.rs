@@ -101,6 +101,21 @@ async fn head_has_the_headers_of_get_and_no_body() {
     assert!(response.into_body().into_bytes().is_empty());
 }
 
+/// HTTP/2 has a stream broken off where a body follows `HEAD`, and not every server takes it away.
+#[tokio::test]
+async fn head_has_no_body_where_nothing_is_found_either() {
+    let serve = Serve::new(&Shop::new().meters).at("/seawall");
+    for (uri, status) in
+        [("/x", StatusCode::NOT_FOUND), ("/seawall?format=xml", StatusCode::BAD_REQUEST)]
+    {
+        let length = text(get(&serve, uri).await).await.len();
+        let response = ask(&serve, Request::head(uri).body(()).unwrap()).await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers()[header::CONTENT_LENGTH], length.to_string());
+        assert!(response.body().is_end_stream(), "{uri}");
+    }
+}
+
 #[tokio::test]
 async fn other_methods_are_not_allowed() {
     let serve = Serve::new(&Shop::new().meters).at("/seawall");

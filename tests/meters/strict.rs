@@ -21,7 +21,7 @@ fn is_name(name: &str) -> bool {
 
 /// The samples of a text that is correct in every respect; panics if it is not.
 pub fn parse(text: &str) -> Vec<Sample> {
-    assert!(text.ends_with('\n') && !text.contains("\n\n"));
+    assert!(text.ends_with('\n') && !text.contains("\n\n") && !text.contains('\0'));
     let (mut samples, mut seen) = (Vec::new(), BTreeSet::new());
     let (mut families, mut current) = (BTreeSet::new(), (String::new(), String::new()));
     let mut lines = text.split_terminator('\n');

@@ -13,7 +13,7 @@ pub(super) enum Wrong {
     TooLong,
 }
 
-/// Reads `500` (milliseconds), `500ms`, `5s`, `PT1.5S`, as Spring does, and `forever`.
+/// Reads `500` (milliseconds; without leading zeros, as any whole number), `500ms`, `5s`, `PT1.5S`, as Spring does, and `forever`.
 pub(super) fn read(text: &str) -> Result<Duration, Wrong> {
     let text = text.trim();
     if text.eq_ignore_ascii_case("forever") {
@@ -23,6 +23,9 @@ pub(super) fn read(text: &str) -> Result<Duration, Wrong> {
     if unsigned.starts_with(['P', 'p']) {
         return iso(text);
     }
+    // As YAML writes a number. With a unit it is a text, in which there are none.
+    let plain = without_underscores(unsigned);
+    let unsigned = plain.as_deref().unwrap_or(unsigned);
     let digits = unsigned.len() - unsigned.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = unsigned.split_at(digits);
     let nanos: u64 = match unit.to_ascii_lowercase().as_str() {
@@ -35,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<Duration, Wrong> {
         "d" => 86_400_000_000_000,
         _ => return Err(Wrong::Text),
     };
-    if number.is_empty() {
+    if number.is_empty() || (unit.is_empty() && number.len() > 1 && number.starts_with('0')) {
         return Err(Wrong::Text);
     }
     let number: u64 = number.parse().map_err(|_| Wrong::TooLong)?;
@@ -46,6 +49,14 @@ pub(super) fn read(text: &str) -> Result<Duration, Wrong> {
     let seconds = u64::try_from(nanos / 1_000_000_000).map_err(|_| Wrong::TooLong)?;
     let rest = u32::try_from(nanos % 1_000_000_000).map_err(|_| Wrong::TooLong)?;
     Ok(Duration::new(seconds, rest))
+}
+
+/// Of a number that has some, between its digits.
+fn without_underscores(number: &str) -> Option<String> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let fits = number.starts_with(is_digit) && number.ends_with(is_digit);
+    let only = number.chars().all(|c| is_digit(c) || c == '_');
+    (fits && only && number.contains('_')).then(|| number.replace('_', ""))
 }
 
 /// ISO 8601 as far as it is a span of time: days are 24 hours, and there are no weeks, months or years.
@@ -107,6 +118,9 @@ mod tests {
             ("7ns", 7),
             ("7us", 7_000),
             ("7S", 7_000_000_000),
+            ("1_000", 1_000_000_000),
+            ("+1_0_0", 100_000_000),
+            ("010s", 10_000_000_000),
             ("+7m", 420_000_000_000),
             ("2h", 7_200_000_000_000),
             ("1d", 86_400_000_000_000),
@@ -115,7 +129,10 @@ mod tests {
         ] {
             assert_eq!(read(text).map(|span| span.as_nanos()), Ok(nanos), "{text}");
         }
-        for text in ["", "s", "ten", "1.5s", "5 s", "5w", "P1Y", "P1W", "P", "1e3", "0x10", "½s"] {
+        for text in [
+            "", "s", "ten", "1.5s", "5 s", "5w", "P1Y", "P1W", "P", "1e3", "0x10", "½s", "010",
+            "-010", "1_000s", "_1", "1_",
+        ] {
             assert_eq!(read(text), Err(Wrong::Text), "{text}");
         }
         for text in ["-1", "-5s", "PT-5S", "-PT5S"] {

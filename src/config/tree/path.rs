@@ -24,12 +24,13 @@ impl Segment {
     }
 }
 
-/// Takes the first segment off a dotted key: `a.b`, `[a.b].c`, `a[0]`, `a[b.c].d`.
+/// Takes the first segment off a dotted key: `a.b`, `[a.b].c`, `a[0]`, `a[b.c].d`, `[[::1]:80].c`.
 pub(in crate::config) fn split(key: &str) -> Result<(Segment, Option<&str>), &'static str> {
-    if let Some(rest) = key.strip_prefix('[') {
-        let Some((name, rest)) = rest.split_once(']') else {
+    if key.starts_with('[') {
+        let Some(end) = closing(key) else {
             return Err("a key with no closing bracket");
         };
+        let (name, rest) = (&key[1..end], &key[end + 1..]);
         if name.is_empty() {
             return Err("a key with an empty part");
         }
@@ -54,6 +55,20 @@ pub(in crate::config) fn split(key: &str) -> Result<(Segment, Option<&str>), &'s
         None => Some(rest),
     };
     Ok((Segment { text: first.to_owned(), bracketed: false }, rest))
+}
+
+/// Where the bracket is closed that a key begins with; a name may have brackets itself.
+fn closing(key: &str) -> Option<usize> {
+    let mut open = 0;
+    for (at, byte) in key.bytes().enumerate() {
+        match byte {
+            b'[' => open += 1,
+            b']' if open == 1 => return Some(at),
+            b']' => open -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// What all of Spring's spellings of a key have in common: camelCase, kebab-case, `snake_case`, UPPER.
@@ -93,7 +108,11 @@ mod tests {
         assert_eq!(all("[a.b].c").unwrap(), [exact("a.b"), plain("c")]);
         assert_eq!(all("a[b.c].d").unwrap(), [plain("a"), exact("b.c"), plain("d")]);
         assert_eq!(all("a[0][1]").unwrap(), [plain("a"), exact("0"), exact("1")]);
-        for wrong in ["", ".", "a.", ".a", "a..b", "[a", "[a]b", "a[b].", "a[", "[]", "a[]"] {
+        assert_eq!(all("[[::1]:80].c").unwrap(), [exact("[::1]:80"), plain("c")]);
+        assert_eq!(all("a[[b]].c").unwrap(), [plain("a"), exact("[b]"), plain("c")]);
+        for wrong in
+            ["", ".", "a.", ".a", "a..b", "[a", "[[a]", "[a]]", "[a]b", "a[b].", "a[", "[]", "a[]"]
+        {
             assert!(all(wrong).is_err(), "{wrong}");
         }
     }

@@ -1,5 +1,6 @@
 //! What exporters need that are told durations at once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::families::Labels;
@@ -58,11 +59,17 @@ impl Series {
     }
 }
 
-/// An exporter's handles for the series of one instance, each resolved once.
+/// An exporter's handles for the series of one instance, each resolved once, and once more when the tags are others.
 pub(in crate::telemetry) struct Resolved<H> {
     name: String,
-    tags: Tags,
-    known: Live<Vec<(Series, H)>>,
+    tags: Arc<Live<Tags>>,
+    known: Live<Known<H>>,
+}
+
+struct Known<H> {
+    /// Those that the handles were resolved with.
+    tags: Arc<Tags>,
+    handles: Vec<(Series, H)>,
 }
 
 impl<H: Clone> Resolved<H> {
@@ -71,9 +78,10 @@ impl<H: Clone> Resolved<H> {
         resolve: impl Fn(Series, &Labels) -> H,
     ) -> Option<Self> {
         let series = Series::from_the_start(watched.step)?.into_iter();
-        let handle =
-            |series| (series, resolve(series, &labels(series, watched.name, watched.tags)));
-        let known = Live::new(series.map(handle).collect::<Vec<_>>());
+        let tags = watched.tags.get();
+        let handle = |series| (series, resolve(series, &labels(series, watched.name, &tags)));
+        let handles = series.map(handle).collect();
+        let known = Live::new(Known { tags, handles });
         Some(Self { name: watched.name.to_owned(), tags: watched.tags.clone(), known })
     }
 
@@ -84,14 +92,16 @@ impl<H: Clone> Resolved<H> {
         resolve: impl FnOnce(Series, &Labels) -> H,
         use_it: impl FnOnce(&H),
     ) {
-        let known = self.known.get();
-        if let Some((_, handle)) = known.iter().find(|(known, _)| *known == series) {
+        let (known, tags) = (self.known.get(), self.tags.get());
+        let there: &[_] = if Arc::ptr_eq(&known.tags, &tags) { &known.handles } else { &[] };
+        if let Some((_, handle)) = there.iter().find(|(known, _)| *known == series) {
             return use_it(handle);
         }
-        let handle = resolve(series, &labels(series, &self.name, &self.tags));
+        let handle = resolve(series, &labels(series, &self.name, &tags));
         use_it(&handle);
         // Of two that come at once one is forgotten, and resolved again when it is needed again.
-        self.known.set([&**known, &[(series, handle)]].concat());
+        let handles = [there, &[(series, handle)]].concat();
+        self.known.set(Known { tags, handles });
     }
 }
 

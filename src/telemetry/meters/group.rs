@@ -16,6 +16,7 @@ use crate::patterns::circuit_breaker::CircuitBreaker;
 use crate::patterns::rate_limiter::RateLimiter;
 use crate::pipeline::Step;
 use crate::registry::Tags;
+use crate::settings::Live;
 use crate::sync::Lock;
 use crate::telemetry::snapshot::Snapshot;
 use crate::telemetry::{Event, EventKind, Observer, ObserverId};
@@ -126,13 +127,12 @@ impl Source for GroupSource {
 
     fn describe(&self, _: &mut Snapshot) {}
 
-    fn tag(&self, _: &Tags) -> bool {
-        false
-    }
+    fn tag(&self, _: &Tags) {}
 
     fn offer(&self, id: ExporterId, exporter: &Exporter) {
         // Events of other patterns mean nothing to what it answers.
-        let watched = Watched { step: Step::CircuitBreaker, name: &self.name, tags: &Tags::new() };
+        let tags = Arc::new(Live::new(Tags::new()));
+        let watched = Watched { step: Step::CircuitBreaker, name: &self.name, tags: &tags };
         if let Some(observer) = exporter(&watched) {
             self.attach(Some(id), observer);
         }

@@ -59,20 +59,20 @@ impl Meters {
     /// Watches all instances of a registry: those there are, and those there will be. One that is removed or replaced is
     /// forgotten.
     ///
-    /// Their tags are those that the registry has for them. A tag that is changed later shows at the next
-    /// [`collect`](Self::collect).
+    /// Their tags are those that the registry has for them, but for what is watched already, which stays as it is. A tag that is changed later shows at the next
+    /// [`collect`](Self::collect), or the next collection of OpenTelemetry's.
     pub fn watch_registry(&self, registry: &Registry) {
         if self.shared().follows(registry.address()) {
             return;
         }
         let subscriptions = [
-            follow(self, &registry.circuit_breakers()),
-            follow(self, &registry.retries()),
-            follow(self, &registry.bulkheads()),
-            follow(self, &registry.thread_pool_bulkheads()),
-            follow(self, &registry.rate_limiters()),
-            follow(self, &registry.time_limiters()),
-            follow(self, &registry.timers()),
+            follow(self, registry, Registry::circuit_breakers),
+            follow(self, registry, Registry::retries),
+            follow(self, registry, Registry::bulkheads),
+            follow(self, registry, Registry::thread_pool_bulkheads),
+            follow(self, registry, Registry::rate_limiters),
+            follow(self, registry, Registry::time_limiters),
+            follow(self, registry, Registry::timers),
         ];
         let weak = Arc::downgrade(self.shared());
         let groups = registry.on_keyed(move |group| {
@@ -82,7 +82,11 @@ impl Meters {
         });
         registry.keyed().iter().for_each(|group| self.watch_group(group));
         let (address, found) = (registry.address(), Arc::new(registry.weak()));
-        self.shared().add_registry(Followed { address, found, subscriptions, groups });
+        let followed = Followed { address, found, subscriptions, groups };
+        if let Err(second) = self.shared().add_registry(followed) {
+            // Somebody else has begun to watch it at the same time.
+            second.end();
+        }
     }
 
     /// Brings the tags up to date, of whose changes nobody is told.
@@ -103,23 +107,33 @@ fn retag<H: Metered>(meters: &Meters, view: &View<H>) {
     }
 }
 
-fn follow<H: Metered>(meters: &Meters, view: &View<H>) -> ObserverId {
-    // The registry does not keep the meters alive.
-    let weak: Weak<Shared> = Arc::downgrade(meters.shared());
+fn follow<H: Metered>(
+    meters: &Meters,
+    registry: &Registry,
+    of: fn(&Registry) -> View<H>,
+) -> ObserverId {
+    // The registry does not keep the meters alive, nor itself.
+    let (weak, found): (Weak<Shared>, _) = (Arc::downgrade(meters.shared()), registry.weak());
+    let view = of(registry);
     let subscription = view.subscribe(move |change| {
         let Some(meters) = weak.upgrade().map(Meters::with) else { return };
+        // With its tags from the start, for what is told at once is told of these.
+        let watch = |instance: &H| {
+            let tags = found().and_then(|registry| of(&registry).tags(instance.shared_name()));
+            meters.watch_followed(instance, tags.unwrap_or_default());
+        };
         match change {
-            Change::Added(instance) => meters.watch(instance),
+            Change::Added(instance) => watch(instance),
             Change::Removed(instance) => drop(meters.forget(instance)),
             Change::Replaced { old, new } => {
                 meters.forget(old);
-                meters.watch(new);
+                watch(new);
             }
             _ => {}
         }
     });
     for (instance, tags) in view.list_tagged() {
-        meters.watch_with(&instance, tags);
+        meters.watch_followed(&instance, tags);
         // It may have been removed since it was listed, and before it was watched.
         let there = view.find(instance.shared_name());
         if there.is_none_or(|there| there.address() != instance.address()) {

@@ -15,6 +15,7 @@ use super::recorder::Recorder;
 use super::registry::Followed;
 use crate::pipeline::{Pipeline, Step};
 use crate::registry::Tags;
+use crate::settings::Live;
 use crate::sync::Lock;
 use crate::telemetry::snapshot::Snapshot;
 use crate::telemetry::{Observer, ObserverId};
@@ -72,7 +73,8 @@ pub(in crate::telemetry) struct ExporterId(u64);
 pub(in crate::telemetry) struct Watched<'a> {
     pub(in crate::telemetry) step: Step,
     pub(in crate::telemetry) name: &'a str,
-    pub(in crate::telemetry) tags: &'a Tags,
+    /// As they stand, now and later.
+    pub(in crate::telemetry) tags: &'a Arc<Live<Tags>>,
 }
 
 impl Meters {
@@ -92,10 +94,20 @@ impl Meters {
     /// A tag that is called like one of a meter's own (`name`, `kind`, `state`, `failure`) is left out of that meter. Instances need not
     /// have the same tags.
     pub fn watch_with<H: Metered>(&self, instance: &H, tags: impl Into<Tags>) {
+        self.watch_one(instance, tags.into(), false);
+    }
+
+    /// The same of a registry's instance, whose tags are the registry's to change.
+    pub(super) fn watch_followed<H: Metered>(&self, instance: &H, tags: Tags) {
+        self.watch_one(instance, tags, true);
+    }
+
+    fn watch_one<H: Metered>(&self, instance: &H, tags: Tags, is_followed: bool) {
         let source = One {
             instance: instance.weak(),
             name: instance.shared_name().clone(),
-            tags: Lock::new(tags.into()),
+            tags: Arc::new(Live::new(tags)),
+            is_followed,
             recorder: H::recorder().map(Arc::new),
             attached: Attached::new(),
         };
@@ -163,6 +175,7 @@ impl Meters {
     /// What one meter says now.
     #[cfg(feature = "otel")]
     pub(in crate::telemetry) fn collect_only(&self, meter: &'static Meter) -> Families {
+        self.follow_tags();
         self.shared.collect(Some(meter))
     }
 
@@ -204,16 +217,11 @@ impl Meters {
         }
     }
 
-    /// The instance has these tags from now on.
+    /// The instance, if it is a registry's, has these tags from now on.
     pub(super) fn tag(&self, address: usize, tags: &Tags) {
-        let (source, exporters) = {
-            let list = self.shared.list.lock();
-            (list.sources.get(&address).cloned(), list.exporters.clone())
-        };
-        let Some(source) = source.filter(|source| source.tag(tags)) else { return };
-        for (id, exporter) in exporters {
-            source.detach(id);
-            source.offer(id, &*exporter);
+        let source = self.shared.list.lock().sources.get(&address).cloned();
+        if let Some(source) = source {
+            source.tag(tags);
         }
     }
 
@@ -255,8 +263,14 @@ impl Shared {
         self.list.lock().registries.iter().any(|followed| followed.address == address)
     }
 
-    pub(super) fn add_registry(&self, followed: Followed) {
-        self.list.lock().registries.push(followed);
+    /// Gives it back if it is followed already.
+    pub(super) fn add_registry(&self, followed: Followed) -> Result<(), Followed> {
+        let mut list = self.list.lock();
+        if list.registries.iter().any(|other| other.address == followed.address) {
+            return Err(followed);
+        }
+        list.registries.push(followed);
+        Ok(())
     }
 
     /// No lock is held while instances are read: an open wait may be a user's function.
@@ -304,8 +318,7 @@ pub(super) trait Source: Send + Sync {
     /// Says `false` if the instance is gone.
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool;
     fn describe(&self, snapshot: &mut Snapshot);
-    /// Says whether it had others.
-    fn tag(&self, tags: &Tags) -> bool;
+    fn tag(&self, tags: &Tags);
     fn offer(&self, id: ExporterId, exporter: &Exporter);
     fn detach(&self, id: ExporterId);
     /// Takes off all observers, for good.
@@ -315,7 +328,8 @@ pub(super) trait Source: Send + Sync {
 struct One<H: Metered> {
     instance: Box<dyn Fn() -> Option<H> + Send + Sync>,
     name: Arc<str>,
-    tags: Lock<Tags>,
+    tags: Arc<Live<Tags>>,
+    is_followed: bool,
     recorder: Option<Arc<Recorder>>,
     attached: Attached,
 }
@@ -327,10 +341,6 @@ impl<H: Metered> One<H> {
         if !self.attached.note(exporter, id) {
             instance.detach(id);
         }
-    }
-
-    fn tags(&self) -> Tags {
-        self.tags.lock().clone()
     }
 
     fn take_off(&self, ids: Vec<ObserverId>) {
@@ -353,7 +363,7 @@ impl<H: Metered> Source for One<H> {
 
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
         let Some(instance) = (self.instance)() else { return false };
-        let tags = self.tags();
+        let tags = self.tags.get();
         let mut out = Out { families, only, name: Some(&self.name), tags: &tags };
         instance.read(&mut out);
         if let Some(recorder) = &self.recorder {
@@ -364,21 +374,18 @@ impl<H: Metered> Source for One<H> {
 
     fn describe(&self, snapshot: &mut Snapshot) {
         if let Some(instance) = (self.instance)() {
-            instance.describe(&self.tags(), snapshot);
+            instance.describe(&self.tags.get(), snapshot);
         }
     }
 
-    fn tag(&self, tags: &Tags) -> bool {
-        let mut own = self.tags.lock();
-        let changes = *own != *tags;
-        if changes {
-            own.clone_from(tags);
+    fn tag(&self, tags: &Tags) {
+        if self.is_followed && **self.tags.load() != *tags {
+            self.tags.set(tags.clone());
         }
-        changes
     }
 
     fn offer(&self, id: ExporterId, exporter: &Exporter) {
-        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags() };
+        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags };
         if let Some(observer) = exporter(&watched) {
             self.attach(Some(id), observer);
         }

@@ -86,15 +86,22 @@ impl Serve {
         self
     }
 
-    /// The answer to a request.
+    /// The answer to a request. One to `HEAD` has no body, whatever it says.
     pub fn answer<B>(&self, request: &Request<B>) -> Response<Page> {
+        let mut response = self.full_answer(request);
+        if request.method() == Method::HEAD {
+            *response.body_mut() = Page::default();
+        }
+        response
+    }
+
+    fn full_answer<B>(&self, request: &Request<B>) -> Response<Page> {
         let path = request.uri().path();
         let bare = path.strip_suffix('/').filter(|bare| !bare.is_empty()).unwrap_or(path);
         if self.path.as_deref().is_some_and(|at| at != bare) {
             return said(StatusCode::NOT_FOUND, "not found");
         }
-        let is_head = request.method() == Method::HEAD;
-        if !is_head && request.method() != Method::GET {
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
             let mut response = said(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             return response;
@@ -114,7 +121,7 @@ impl Serve {
                 }
             },
         };
-        page(StatusCode::OK, kind, text, is_head)
+        page(StatusCode::OK, kind, text)
     }
 }
 
@@ -140,13 +147,12 @@ fn asked(query: &str) -> Option<&str> {
 fn said(status: StatusCode, words: impl Into<String>) -> Response<Page> {
     let mut words = words.into();
     words.push('\n');
-    page(status, "text/plain; charset=utf-8", words, false)
+    page(status, "text/plain; charset=utf-8", words)
 }
 
-fn page(status: StatusCode, kind: &'static str, text: String, is_head: bool) -> Response<Page> {
+fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Page> {
     let length = text.len();
-    let body = if is_head { Page::default() } else { Page::new(Bytes::from(text)) };
-    let mut response = Response::new(body);
+    let mut response = Response::new(Page::new(Bytes::from(text)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
