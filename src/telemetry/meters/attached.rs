@@ -21,6 +21,7 @@ impl Attached {
     }
 
     /// Those of an exporter, which have to come off.
+    #[cfg(any(feature = "metrics", feature = "otel"))]
     pub(super) fn take(&self, exporter: ExporterId) -> Vec<ObserverId> {
         let mut attached = self.0.lock();
         let Some(attached) = attached.as_mut() else { return Vec::new() };

@@ -138,6 +138,7 @@ impl Source for GroupSource {
         }
     }
 
+    #[cfg(any(feature = "metrics", feature = "otel"))]
     fn detach(&self, id: ExporterId) {
         self.take_off(self.attached.take(id));
     }

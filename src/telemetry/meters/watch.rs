@@ -320,6 +320,7 @@ pub(super) trait Source: Send + Sync {
     fn describe(&self, snapshot: &mut Snapshot);
     fn tag(&self, tags: &Tags);
     fn offer(&self, id: ExporterId, exporter: &Exporter);
+    #[cfg(any(feature = "metrics", feature = "otel"))]
     fn detach(&self, id: ExporterId);
     /// Takes off all observers, for good.
     fn close(&self);
@@ -391,6 +392,7 @@ impl<H: Metered> Source for One<H> {
         }
     }
 
+    #[cfg(any(feature = "metrics", feature = "otel"))]
     fn detach(&self, id: ExporterId) {
         self.take_off(self.attached.take(id));
     }
