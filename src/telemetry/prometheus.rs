@@ -4,44 +4,53 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::meters::{Families, Family, Labels, MeterKind, Reading, Timing};
+use super::meters::{Families, Labels, Meter, MeterKind, Reading, Timing};
 
 /// The type that goes with the text over HTTP.
 #[cfg(feature = "snapshot")]
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn text(families: &Families) -> String {
-    let mut text = String::new();
+    // What differs only in what Prometheus does not allow is one meter, or one series, there: either of them twice would
+    // spoil the whole scrape.
+    let mut all: BTreeMap<String, (&Meter, BTreeMap<String, Reading>)> = BTreeMap::new();
     for family in families.iter() {
+        let meter = family.meter();
+        let (_, series) =
+            all.entry(meter.name.replace(['.', '-'], "_")).or_insert((meter, BTreeMap::new()));
+        for (labels, reading) in family.series() {
+            let written = series.entry(written(labels));
+            written.and_modify(|sum| sum.add(reading, meter)).or_insert(*reading);
+        }
+    }
+    let mut text = String::new();
+    for (name, (meter, series)) in all {
         // Writing to a string cannot fail.
-        let _ = write(&mut text, family);
+        let _ = write(&mut text, &name, meter, &series);
     }
     text
 }
 
-fn write(out: &mut String, family: &Family) -> fmt::Result {
-    let meter = family.meter();
-    let name = meter.name.replace(['.', '-'], "_");
-    // Labels that differ only in what Prometheus does not allow are one series there, and a series twice would spoil the
-    // whole scrape.
-    let mut series: BTreeMap<String, Reading> = BTreeMap::new();
-    for (labels, reading) in family.series() {
-        series.entry(written(labels)).and_modify(|sum| sum.add(reading, meter)).or_insert(*reading);
-    }
+fn write(
+    out: &mut String,
+    name: &str,
+    meter: &Meter,
+    series: &BTreeMap<String, Reading>,
+) -> fmt::Result {
     match meter.kind {
         MeterKind::Counter => {
             head(out, &format!("{name}_total"), meter.help, "counter")?;
-            for (labels, reading) in &series {
+            for (labels, reading) in series {
                 if let Reading::Counter(value) = reading {
                     line(out, &format!("{name}_total"), labels, value)?;
                 }
             }
         }
         MeterKind::Gauge => {
-            head(out, &name, meter.help, "gauge")?;
-            for (labels, reading) in &series {
+            head(out, name, meter.help, "gauge")?;
+            for (labels, reading) in series {
                 if let Reading::Gauge(value) = reading {
-                    line(out, &name, labels, value)?;
+                    line(out, name, labels, value)?;
                 }
             }
         }

@@ -90,21 +90,6 @@ fn an_order_says_that_they_are_innermost() {
     assert!(wrong(last).contains("bulkhead, timer from low to high"), "{}", wrong(last));
 }
 
-#[test]
-fn a_name_that_is_the_same_to_prometheus_is_told() {
-    let text = "seawall.timer.instances: {a: {metric_names: timers.same-one}, b: {metric_names: timers.same.one}}";
-    let config = yaml(text).unwrap();
-    assert_eq!(config.timers().get("b").unwrap().metric_names(), "timers.same-one");
-    let warnings: Vec<_> = config.warnings().iter().map(ToString::to_string).collect();
-    assert_eq!(
-        warnings,
-        [
-            "application.yml:1:67: seawall.timer.instances.b.metric_names: counts as timers.same-one, which came first and is \
-          the same to Prometheus"
-        ]
-    );
-}
-
 const FILE: &str = "
 seawall:
   timer:

@@ -66,10 +66,9 @@ async fn a_name_of_its_own_is_a_family_of_its_own() {
     assert_eq!(failed("resilience4j.timer.calls", "orders").unwrap().count(), 1);
     assert_eq!(failed("timer.tests.own-family", "stock").unwrap().count(), 1);
     assert!(failed("resilience4j.timer.calls", "stock").is_none());
-    // Prometheus sees no difference between the two names, so there is none.
-    assert_eq!(same.config().metric_names(), "timer.tests.own-family");
-    assert_eq!(failed("timer.tests.own-family", "depot").unwrap().count(), 1);
+    assert_eq!(failed("timer_tests_own.family", "depot").unwrap().count(), 1);
 
+    // To Prometheus the two are one, and a family twice would be none.
     let samples = strict::parse(&meters.prometheus());
     let of = |family: &str| samples.iter().filter(|sample| sample.name == family).count();
     assert_eq!(of("timer_tests_own_family_seconds_count"), 4);
@@ -147,7 +146,9 @@ fn hostile_tags_give_a_text_that_parses() {
     let counts = samples.iter().filter(|it| it.name == "resilience4j_timer_calls_seconds_count");
     let mut found: Vec<_> =
         counts.map(|it| (&*it.labels["kind"], &*it.labels["failure"])).collect();
-    let mut expected: Vec<_> = HOSTILE.iter().map(|tag| ("failed", *tag)).collect();
+    // Prometheus's text has no NUL.
+    let shown: Vec<_> = HOSTILE.iter().map(|tag| tag.replace('\0', "\u{fffd}")).collect();
+    let mut expected: Vec<_> = shown.iter().map(|tag| ("failed", &**tag)).collect();
     expected.push(("successful", ""));
     found.sort_unstable();
     expected.sort_unstable();

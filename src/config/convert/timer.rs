@@ -4,7 +4,6 @@ use super::Converter;
 use crate::config::classes::Meaning;
 use crate::config::document::Named;
 use crate::config::model::TimerSettings;
-use crate::config::model::kind::Setting;
 use crate::config::read::model;
 use crate::patterns::timer::TimerConfig;
 
@@ -22,14 +21,5 @@ pub(in crate::config) fn timer(to: &mut Converter<'_>, named: &Named) -> Option<
     if let Some(tag) = resolver {
         builder = builder.failure_tag(move |cause| tag(cause));
     }
-    let config = to.built(named, builder.build())?;
-    let said = named.record.get("metric_names");
-    if let Some((said, Setting::Text(name))) = said.map(|said| (said, &said.setting))
-        && name != config.metric_names()
-    {
-        let first = config.metric_names();
-        let message = format!("counts as {first}, which came first and is the same to Prometheus");
-        to.report.warn(&said.origin, &said.path, message);
-    }
-    Some(config)
+    to.built(named, builder.build())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::outcome::Cause;
 use crate::settings::ConfigError;
-use crate::telemetry::meters::{self, Meter};
+use crate::telemetry::meters;
 
 /// What a failure is tagged with that has no tag of its own.
 pub(super) const OTHER: &str = "other";
@@ -14,16 +14,10 @@ pub(super) const OTHER: &str = "other";
 type FailureTag = Arc<dyn Fn(Cause) -> &'static str + Send + Sync>;
 
 /// The settings of a [`Timer`](super::Timer). One that exists is valid.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct TimerConfig {
-    meter: &'static Meter,
+    metric_names: Option<Arc<str>>,
     failure_tag: Option<FailureTag>,
-}
-
-impl Default for TimerConfig {
-    fn default() -> Self {
-        Self { meter: meters::timer_by_default(), failure_tag: None }
-    }
 }
 
 impl TimerConfig {
@@ -34,8 +28,8 @@ impl TimerConfig {
 
     /// The name of the meter.
     #[must_use]
-    pub const fn metric_names(&self) -> &'static str {
-        self.meter.name
+    pub fn metric_names(&self) -> &str {
+        self.metric_names.as_deref().unwrap_or_else(|| meters::timer_by_default())
     }
 
     /// What the meter's tag `failure` says of a call that failed for this cause; `other` if the user's function panics.
@@ -46,17 +40,13 @@ impl TimerConfig {
         catch_unwind(AssertUnwindSafe(|| tag(cause))).unwrap_or(OTHER)
     }
 
-    pub(crate) const fn meter(&self) -> &'static Meter {
-        self.meter
-    }
-
     pub(super) const fn has_failure_tag(&self) -> bool {
         self.failure_tag.is_some()
     }
 
     /// Starts from these settings.
     pub fn to_builder(&self) -> TimerConfigBuilder {
-        TimerConfigBuilder { config: self.clone(), metric_names: None }
+        TimerConfigBuilder { config: self.clone() }
     }
 }
 
@@ -74,17 +64,16 @@ impl fmt::Debug for TimerConfig {
 #[must_use = "a builder does nothing until `build`"]
 pub struct TimerConfigBuilder {
     config: TimerConfig,
-    metric_names: Option<String>,
 }
 
 impl TimerConfigBuilder {
     /// The name of the meter that counts the calls.
     ///
     /// Range: 1 to 200 letters, digits, dots, underscores and dashes, a letter first, and not the name of another of the
-    /// [meters](crate::telemetry::meters). Names that differ only in what is no letter and no digit are one meter, called by the one that
-    /// came first. A process remembers each name, and takes 1 000 at most. Default: `resilience4j.timer.calls`, as in Resilience4j.
-    pub fn metric_names(mut self, name: impl Into<String>) -> Self {
-        self.metric_names = Some(name.into());
+    /// [meters](crate::telemetry::meters). A process remembers the name of each timer that it ever had, so names should not be
+    /// made up without end. Default: `resilience4j.timer.calls`, as in Resilience4j.
+    pub fn metric_names(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.config.metric_names = Some(name.into());
         self
     }
 
@@ -106,10 +95,7 @@ impl TimerConfigBuilder {
     ///
     /// [`ConfigError`] if the name is out of range.
     pub fn build(self) -> Result<TimerConfig, ConfigError> {
-        let Self { mut config, metric_names } = self;
-        if let Some(name) = metric_names {
-            config.meter = meters::timer(&name)?;
-        }
-        Ok(config)
+        meters::check_timer(self.config.metric_names())?;
+        Ok(self.config)
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, FromRejected};
 use crate::outcome::{Cause, Classify, ResultClassifier, judge};
 use crate::settings::Live;
 use crate::sync::Lock;
-use crate::telemetry::meters::{Histogram, Meter, Timing};
+use crate::telemetry::meters::{self, Histogram, Meter, Timing};
 use crate::telemetry::{EventKind, Observer, ObserverId, Observers, TimerEvent};
 
 /// Tags of failures that are kept apart, `other` not counted.
@@ -28,16 +28,29 @@ pub struct Timer {
 #[derive(Debug)]
 pub(in crate::patterns) struct Shared {
     pub(in crate::patterns) name: Arc<str>,
-    config: Live<TimerConfig>,
+    terms: Live<Terms>,
     observers: Observers,
     successful: Histogram,
     /// By tag.
     failed: Lock<Vec<(&'static str, Arc<Histogram>)>>,
 }
 
+/// The settings, and the meter that they name.
+#[derive(Debug)]
+struct Terms {
+    config: Arc<TimerConfig>,
+    meter: &'static Meter,
+}
+
+impl From<TimerConfig> for Terms {
+    fn from(config: TimerConfig) -> Self {
+        Self { meter: meters::timer(config.metric_names()), config: Arc::new(config) }
+    }
+}
+
 impl Shared {
     pub(in crate::patterns) fn settings(&self) -> Arc<TimerConfig> {
-        self.config.get()
+        self.terms.load().config.clone()
     }
 
     pub(in crate::patterns) fn attach(&self, id: ObserverId, observer: Arc<dyn Observer>) {
@@ -55,7 +68,7 @@ impl Shared {
         let elapsed = now.saturating_duration_since(started);
         self.successful.record(now, elapsed);
         if self.observers.any() {
-            let metric = self.config.load().metric_names();
+            let metric = self.terms.load().meter.name;
             self.tell(now, TimerEvent::Success { elapsed, metric });
         }
     }
@@ -65,11 +78,11 @@ impl Shared {
     pub(super) fn fail(&self, started: Instant, now: Instant, cause: Cause) {
         let elapsed = now.saturating_duration_since(started);
         // To be kept, for the tag may come from a user's function, and that out of every lock.
-        let config = self.settings();
-        let (tag, histogram) = self.failed_as(config.failure_tag(cause), now);
+        let terms = self.terms.get();
+        let (tag, histogram) = self.failed_as(terms.config.failure_tag(cause), now);
         histogram.record(now, elapsed);
         if self.observers.any() {
-            let metric = config.metric_names();
+            let metric = terms.meter.name;
             self.tell(now, TimerEvent::Failure { elapsed, metric, cause, tag });
         }
     }
@@ -104,7 +117,7 @@ impl Timer {
         Self {
             shared: Arc::new(Shared {
                 name: name.into(),
-                config: Live::new(config),
+                terms: Live::new(Terms::from(config)),
                 observers: Observers::default(),
                 successful: Histogram::new(Instant::now()),
                 failed: Lock::new(Vec::new()),
@@ -132,7 +145,7 @@ impl Timer {
 
     /// Replaces the settings while calls run; see [the table](super#updates).
     pub fn update(&self, config: TimerConfig) {
-        self.shared.config.set(config);
+        self.shared.terms.set(Terms::from(config));
     }
 
     // ## Calls
@@ -249,7 +262,7 @@ impl Timer {
 
     /// The meter that counts its calls.
     pub(crate) fn meter(&self) -> &'static Meter {
-        self.shared.config.load().meter()
+        self.shared.terms.load().meter
     }
 }
 

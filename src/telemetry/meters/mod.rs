@@ -48,7 +48,7 @@ mod watch;
 pub use families::{Families, Family, Labels, Out, Reading};
 pub(crate) use group::Kept;
 pub use list::{METERS, Meter, MeterKind};
-pub(crate) use named::{timer, timer_by_default};
+pub(crate) use named::{check as check_timer, timer, timer_by_default};
 pub use read::Metered;
 pub(crate) use timing::Histogram;
 pub use timing::{BUCKETS, Timing};
