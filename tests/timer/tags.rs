@@ -1,7 +1,8 @@
 //! What failures are called.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use seawall::{Cause, Timer, TimerConfig};
 
@@ -117,7 +118,7 @@ async fn the_function_is_asked_once_for_each_failure_and_for_no_success() {
 /// It may look at the timer, and even call it: no lock is held.
 #[test]
 fn the_function_may_use_the_timer_itself() {
-    let cell = Arc::new(std::sync::OnceLock::<Timer>::new());
+    let cell = Arc::new(OnceLock::<Timer>::new());
     let inside = cell.clone();
     let timer = tagging(move |cause| {
         let timer = inside.get().unwrap();
@@ -130,7 +131,14 @@ fn the_function_may_use_the_timer_itself() {
         "inner"
     });
     cell.set(timer.clone()).unwrap();
-    fail(&timer, [Cause::Timeout]);
+    // In a thread of its own, which would hang.
+    let (tell, hear) = std::sync::mpsc::channel();
+    let failing = timer.clone();
+    std::thread::spawn(move || {
+        fail(&failing, [Cause::Timeout]);
+        tell.send(()).unwrap();
+    });
+    hear.recv_timeout(Duration::from_secs(20)).expect("it hangs");
     assert_eq!(counts(&timer), [("inner", 1), ("outer", 1)]);
     fail(&timer, [Cause::Reset]);
     assert_eq!(counts(&timer).last(), Some(&("reset", 1)), "it has new settings");
