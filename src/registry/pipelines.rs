@@ -28,9 +28,9 @@ pub(crate) fn thread_pool() -> BulkheadConfig {
 /// bulkhead that is the bulkhead.
 ///
 /// Pipelines are live: what is defined anew, and instances that come or are replaced, count for calls from then on, in every pipeline of
-/// the name that was handed out. Calls under way end as they began. A pipeline that can no longer be composed (an instance of its definition
-/// was removed, all instances of its name are gone, new ones contradict each other) goes on with the steps and rules that it has, until it can.
-/// Whoever asks for it anew meanwhile is told why.
+/// the name that was handed out. Calls under way keep their steps; rules count for whatever is judged from then on. A pipeline that can
+/// no longer be composed (an instance of its definition was removed, all instances of its name are gone, new ones contradict each
+/// other) goes on with the steps and rules that it has, until it can. Whoever asks for it anew meanwhile is told why.
 #[derive(Clone)]
 pub struct Pipelines {
     inner: Arc<Inner>,
