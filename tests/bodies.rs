@@ -12,10 +12,11 @@ use http_body_util::BodyExt;
 use seawall::http::HttpClassifier;
 use seawall::patterns::time_limiter::{Metrics, TimeLimitScope};
 use seawall::{
-    AtBodyEnd, BulkheadConfig, CircuitBreakerConfig, Deadline, NoReplay, Pipeline, Reason,
-    TimeLimiterConfig, TimerConfig,
+    AtBodyEnd, BulkheadConfig, CircuitBreaker, CircuitBreakerConfig, CircuitBreakerLayer, Deadline,
+    ErrorLayer, NoReplay, Pipeline, Reason, TimeLimiter, TimeLimiterConfig, TimeLimiterLayer,
+    TimerConfig,
 };
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -108,4 +109,27 @@ async fn the_attempts_limit_ends_with_the_head() {
     assert_eq!(metrics(&pipeline), [1, 0, 0]);
     assert_eq!(failed(&pipeline), 1);
     assert_eq!(timed(&pipeline), [("timeout", ms(200))]);
+}
+
+/// A hung body under single layers: those inside the limit learn of it as the steps of a pipeline do.
+#[tokio::test(start_paused = true)]
+async fn the_limit_of_a_layer_outside_strikes_in_the_body() {
+    let breaker = CircuitBreaker::with_defaults("inventory");
+    let limit = TimeLimiterConfig::builder().timeout(ms(100)).scope(TimeLimitScope::WholeBody);
+    let limiter = TimeLimiter::new("inventory", limit.build().unwrap());
+    let half = async |_: Request<()>| {
+        Ok::<_, std::io::Error>(Response::new(Silent(["half".into()].into())))
+    };
+    let service = ServiceBuilder::new()
+        .layer(TimeLimiterLayer::new(limiter.clone()).http())
+        .layer(CircuitBreakerLayer::new(breaker.clone()).http())
+        .layer(ErrorLayer)
+        .service(service_fn(half));
+    let outcomes = || (breaker.counters().successful, breaker.counters().failed);
+    let response = service.clone().oneshot(Request::new(())).await.unwrap();
+    assert!(response.into_body().collect().await.is_err());
+    assert_eq!((outcomes(), limiter.metrics().timeout), ((0, 1), 1));
+    // Whoever drops a body of its own accord does the backend no harm.
+    drop(service.oneshot(Request::new(())).await.unwrap());
+    assert_eq!(outcomes(), (1, 1));
 }

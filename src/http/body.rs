@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::drain::is_draining;
 use super::kind;
+use crate::deadline::Deadline;
 use crate::ends::{AtBodyEnd, Ends, Guard};
 use crate::error::Error;
 use crate::outcome::Cause;
@@ -44,7 +45,7 @@ pin_project! {
     /// Frames, trailers, size hint and end-of-stream are those of the inner body. Its error is the
     /// inner body's, or a timeout of seawall's if a limit strikes while the body is under way; `J` says
     /// how that error is typed, and whether an end is a good one.
-    pub struct GuardedBody<B, G, J = AtBodyEnd> {
+    pub struct GuardedBody<B, G: Guard, J = AtBodyEnd> {
         #[pin]
         body: Option<B>,
         guard: Option<G>,
@@ -52,6 +53,17 @@ pin_project! {
         // Made only when the body keeps its reader waiting, and boxed so that a body that was
         // `Unpin` stays so.
         timer: Option<Pin<Box<Sleep>>>,
+    }
+
+    impl<B, G: Guard, J> PinnedDrop for GuardedBody<B, G, J> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            if this.guard.is_some() && has_passed() {
+                // The work ends before its places are free.
+                this.body.set(None);
+                this.guard.take().into_iter().for_each(|guard| guard.fail(Cause::Timeout));
+            }
+        }
     }
 }
 
@@ -71,10 +83,15 @@ impl<B: Body, G: Guard, J> GuardedBody<B, G, J> {
 }
 
 /// An empty body. tonic's interceptors answer with one.
-impl<B, G, J: Default> Default for GuardedBody<B, G, J> {
+impl<B, G: Guard, J: Default> Default for GuardedBody<B, G, J> {
     fn default() -> Self {
         Self { body: None, guard: None, judge: J::default(), timer: None }
     }
+}
+
+/// Has a deadline passed under which the running code stands? A body that is dropped then is given up for it.
+fn has_passed() -> bool {
+    Deadline::current().is_some_and(|deadline| deadline.instant() <= Instant::now())
 }
 
 /// The body has ended in order.
@@ -135,7 +152,11 @@ where
                     let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(limit)));
                     ready!(timer.as_mut().poll(cx));
                 }
-                this.body.set(None);
+                {
+                    // So that whatever holds on to the body inside learns why it ends.
+                    let _entered = Deadline::at(limit).enter();
+                    this.body.set(None);
+                }
                 let rejected = this.guard.take().and_then(Guard::expire);
                 Poll::Ready(rejected.map(|rejected| Err(Error::Rejected(rejected).into())))
             }
@@ -151,7 +172,7 @@ where
     }
 }
 
-impl<B: fmt::Debug, G, J> fmt::Debug for GuardedBody<B, G, J> {
+impl<B: fmt::Debug, G: Guard, J> fmt::Debug for GuardedBody<B, G, J> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GuardedBody")
             .field("body", &self.body)

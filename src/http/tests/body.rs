@@ -374,6 +374,9 @@ fn a_body_without_a_deadline_needs_no_timer() {
 fn a_body_that_could_be_moved_still_can_be() {
     fn is_unpin<T: Unpin>() {}
     struct Pinned(#[allow(dead_code)] PhantomPinned);
+    impl Guard for Pinned {
+        fn fail(self, _: Cause) {}
+    }
     is_unpin::<GuardedBody<Script, Watch>>();
     // Whatever the guard is like.
     is_unpin::<GuardedBody<Script, Pinned>>();

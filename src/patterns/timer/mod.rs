@@ -16,6 +16,9 @@
 //! A call ends with its response, or, over HTTP, with the end of the response's body: [`TimerLayer::http`]. A body that is
 //! dropped half-way is no failure.
 //!
+//! As a pipeline's step it measures each attempt that has passed all gates. What a further attempt waits for the client to be ready is
+//! part of that.
+//!
 //! A success takes two looks at the clock and three atomic additions, and no lock. A failure looks for its tag under a short one.
 //!
 //! # Settings
