@@ -1,6 +1,6 @@
 //! Which observers a source has attached.
 
-use super::watch::ExporterId;
+use super::source::ExporterId;
 use crate::sync::Lock;
 use crate::telemetry::ObserverId;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::families::Labels;
 use super::list::{BREAKER_CALLS, Meter, TIMER_CALLS};
 use super::recorder::{ENDS, breaker_end};
-use super::watch::Watched;
+use super::source::Watched;
 use crate::pipeline::Step;
 use crate::registry::Tags;
 use crate::settings::Live;

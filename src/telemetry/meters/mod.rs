@@ -42,6 +42,7 @@ mod named;
 mod read;
 mod recorder;
 mod registry;
+mod source;
 mod timing;
 mod watch;
 
@@ -57,7 +58,7 @@ pub use watch::Meters;
 #[cfg(any(feature = "metrics", feature = "otel"))]
 pub(super) use self::{
     exporters::{Resolved, Series},
-    watch::{ExporterId, Watched},
+    source::{ExporterId, Watched},
 };
 
 #[cfg(any(feature = "metrics", feature = "otel"))]
