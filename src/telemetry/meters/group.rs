@@ -9,7 +9,7 @@ use super::families::{Families, Out};
 use super::list::{self, Meter};
 use super::read::Metered;
 use super::recorder::Recorder;
-use super::source::{Exporter, ExporterId, Source, Watched};
+use super::source::{Source, Watched};
 use super::watch::Meters;
 use crate::keyed::{AnyGroup, KeyedGroup};
 use crate::patterns::bulkhead::Bulkhead;
@@ -36,6 +36,7 @@ impl Meters {
         let source = GroupSource {
             group: Arc::downgrade(group),
             name: group.name().clone(),
+            tags: Arc::new(Live::new(Tags::new())),
             recorders: Arc::new(Recorders::new()),
             attached: Attached::new(),
         };
@@ -46,6 +47,8 @@ impl Meters {
 struct GroupSource {
     group: Weak<dyn AnyGroup>,
     name: Arc<str>,
+    /// None: those of its instances are many.
+    tags: Arc<Live<Tags>>,
     recorders: Arc<Recorders>,
     attached: Attached,
 }
@@ -78,29 +81,9 @@ impl Observer for Recorders {
     }
 }
 
-impl GroupSource {
-    fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
-        let Some(group) = self.group.upgrade() else { return };
-        let id = group.observe(observer);
-        if !self.attached.note(exporter, id) {
-            group.unobserve(id);
-        }
-    }
-
-    fn take_off(&self, ids: Vec<ObserverId>) {
-        if let Some(group) = self.group.upgrade() {
-            ids.into_iter().for_each(|id| group.unobserve(id));
-        }
-    }
-}
-
 impl Source for GroupSource {
     fn is_alive(&self) -> bool {
         self.group.strong_count() > 0
-    }
-
-    fn open(&self) {
-        self.attach(None, self.recorders.clone());
     }
 
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
@@ -111,7 +94,7 @@ impl Source for GroupSource {
         let breakers = has(&list::BREAKER_STATE);
         let bulkheads = has(&list::BULKHEAD_MAX) || has(&list::POOL_MAX_SIZE);
         let limiters = has(&list::LIMITER_AVAILABLE);
-        let tags = Tags::new();
+        let tags = self.tags.get();
         let mut out = Out { families: &mut all, only, name: Some(&self.name), tags: &tags };
         if breakers {
             CircuitBreaker::read_recorded(&self.recorders.breakers, &mut out);
@@ -130,22 +113,27 @@ impl Source for GroupSource {
 
     fn tag(&self, _: &Tags) {}
 
-    fn offer(&self, id: ExporterId, exporter: &Exporter) {
-        // Events of other patterns mean nothing to what it answers.
-        let tags = Arc::new(Live::new(Tags::new()));
-        let watched = Watched { step: Step::CircuitBreaker, name: &self.name, tags: &tags };
-        if let Some(observer) = exporter(&watched) {
-            self.attach(Some(id), observer);
+    fn recorder(&self) -> Option<Arc<dyn Observer>> {
+        Some(self.recorders.clone())
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        // Events of other patterns mean nothing to what is answered.
+        Watched { step: Step::CircuitBreaker, name: &self.name, tags: &self.tags }
+    }
+
+    fn attached(&self) -> &Attached {
+        &self.attached
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) -> Option<ObserverId> {
+        Some(self.group.upgrade()?.observe(observer))
+    }
+
+    fn unobserve(&self, id: ObserverId) {
+        if let Some(group) = self.group.upgrade() {
+            group.unobserve(id);
         }
-    }
-
-    #[cfg(any(feature = "metrics", feature = "otel"))]
-    fn detach(&self, id: ExporterId) {
-        self.take_off(self.attached.take(id));
-    }
-
-    fn close(&self) {
-        self.take_off(self.attached.close());
     }
 }
 

@@ -32,17 +32,49 @@ pub(in crate::telemetry) struct Watched<'a> {
 /// Whatever has meters.
 pub(super) trait Source: Send + Sync {
     fn is_alive(&self) -> bool;
-    /// Begins to listen.
-    fn open(&self);
     /// Says `false` if the instance is gone.
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool;
     fn describe(&self, snapshot: &mut Snapshot);
     fn tag(&self, tags: &Tags);
-    fn offer(&self, id: ExporterId, exporter: &Exporter);
+
+    /// What has to hear its events for the meters' sake.
+    fn recorder(&self) -> Option<Arc<dyn Observer>>;
+    /// What exporters are asked about.
+    fn watched(&self) -> Watched<'_>;
+    fn attached(&self) -> &Attached;
+    /// Nothing if the instance is gone.
+    fn observe(&self, observer: Arc<dyn Observer>) -> Option<ObserverId>;
+    fn unobserve(&self, id: ObserverId);
+
+    /// Begins to listen.
+    fn open(&self) {
+        if let Some(recorder) = self.recorder() {
+            self.attach(None, recorder);
+        }
+    }
+
+    fn offer(&self, id: ExporterId, exporter: &Exporter) {
+        if let Some(observer) = exporter(&self.watched()) {
+            self.attach(Some(id), observer);
+        }
+    }
+
+    fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
+        let Some(id) = self.observe(observer) else { return };
+        if !self.attached().note(exporter, id) {
+            self.unobserve(id);
+        }
+    }
+
     #[cfg(any(feature = "metrics", feature = "otel"))]
-    fn detach(&self, id: ExporterId);
+    fn detach(&self, id: ExporterId) {
+        self.attached().take(id).into_iter().for_each(|id| self.unobserve(id));
+    }
+
     /// Takes off all observers, for good.
-    fn close(&self);
+    fn close(&self) {
+        self.attached().close().into_iter().for_each(|id| self.unobserve(id));
+    }
 }
 
 /// One instance.
@@ -67,31 +99,11 @@ impl<H: Metered> One<H> {
             attached: Attached::new(),
         }
     }
-
-    fn attach(&self, exporter: Option<ExporterId>, observer: Arc<dyn Observer>) {
-        let Some(instance) = (self.instance)() else { return };
-        let id = instance.attach(observer);
-        if !self.attached.note(exporter, id) {
-            instance.detach(id);
-        }
-    }
-
-    fn take_off(&self, ids: Vec<ObserverId>) {
-        if let Some(instance) = (self.instance)() {
-            ids.into_iter().for_each(|id| instance.detach(id));
-        }
-    }
 }
 
 impl<H: Metered> Source for One<H> {
     fn is_alive(&self) -> bool {
         (self.instance)().is_some()
-    }
-
-    fn open(&self) {
-        if let Some(recorder) = self.recorder.clone() {
-            self.attach(None, recorder);
-        }
     }
 
     fn read(&self, families: &mut Families, only: Option<&'static Meter>) -> bool {
@@ -117,19 +129,25 @@ impl<H: Metered> Source for One<H> {
         }
     }
 
-    fn offer(&self, id: ExporterId, exporter: &Exporter) {
-        let watched = Watched { step: H::STEP, name: &self.name, tags: &self.tags };
-        if let Some(observer) = exporter(&watched) {
-            self.attach(Some(id), observer);
+    fn recorder(&self) -> Option<Arc<dyn Observer>> {
+        Some(self.recorder.clone()?)
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        Watched { step: H::STEP, name: &self.name, tags: &self.tags }
+    }
+
+    fn attached(&self) -> &Attached {
+        &self.attached
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) -> Option<ObserverId> {
+        Some((self.instance)()?.attach(observer))
+    }
+
+    fn unobserve(&self, id: ObserverId) {
+        if let Some(instance) = (self.instance)() {
+            instance.detach(id);
         }
-    }
-
-    #[cfg(any(feature = "metrics", feature = "otel"))]
-    fn detach(&self, id: ExporterId) {
-        self.take_off(self.attached.take(id));
-    }
-
-    fn close(&self) {
-        self.take_off(self.attached.close());
     }
 }
