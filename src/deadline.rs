@@ -71,6 +71,12 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
+    /// Is it over by `now`?
+    #[inline]
+    pub(crate) fn has_passed(self, now: Instant) -> bool {
+        self.0 <= now
+    }
+
     /// Runs `future` under this deadline, or under the current one if that is earlier.
     ///
     /// The deadline is only announced: it is for the steps inside to heed it.

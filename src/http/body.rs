@@ -91,7 +91,7 @@ impl<B, G: Guard, J: Default> Default for GuardedBody<B, G, J> {
 
 /// Has a deadline passed under which the running code stands? A body that is dropped then is given up for it.
 fn has_passed() -> bool {
-    Deadline::current().is_some_and(|deadline| deadline.instant() <= Instant::now())
+    Deadline::current().is_some_and(|deadline| deadline.has_passed(Instant::now()))
 }
 
 /// The body has ended in order.

@@ -59,7 +59,7 @@ impl Steps {
         again: bool,
         mut moment: Moment,
     ) -> Gate {
-        if deadline.is_some_and(|deadline| deadline.instant() <= moment.now()) {
+        if deadline.is_some_and(|deadline| deadline.has_passed(moment.now())) {
             return Gate::Shut(self.overtaken(again));
         }
         if let Some(breaker) = &self.circuit_breaker {
@@ -81,7 +81,7 @@ impl Steps {
     /// Why no attempt may begin after the deadline.
     pub(super) fn passed(&self, deadline: Option<Deadline>, again: bool) -> Option<Rejected> {
         deadline
-            .is_some_and(|deadline| deadline.instant() <= Instant::now())
+            .is_some_and(|deadline| deadline.has_passed(Instant::now()))
             .then(|| self.overtaken(again))
     }
 

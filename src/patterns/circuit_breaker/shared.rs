@@ -393,7 +393,7 @@ impl Shared {
         let elapsed = ticket.elapsed(now);
         let config = self.config.load();
         let hung = ticket.is_timed() && elapsed > config.cancelled_is_failure_after();
-        let late = ticket.deadline.is_some_and(|deadline| deadline.instant() <= now);
+        let late = ticket.deadline.is_some_and(|deadline| deadline.has_passed(now));
         let panicked = config.panic_is_failure && std::thread::panicking();
         drop(config);
         if hung || late || panicked {

@@ -171,7 +171,7 @@ impl Attempts {
         let is_late = self.deadline.is_some() || limit.is_some();
         let is_late = is_late && {
             let now = Instant::now();
-            self.deadline.is_some_and(|deadline| now >= deadline.instant())
+            self.deadline.is_some_and(|deadline| deadline.has_passed(now))
                 || limit.is_some_and(|limit| now > limit)
         };
         if is_late {

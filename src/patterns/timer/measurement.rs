@@ -80,7 +80,7 @@ impl Measurement {
     #[cold]
     fn give_up(&self, shared: &Shared) {
         let now = Instant::now();
-        let is_late = Deadline::current().is_some_and(|deadline| deadline.instant() <= now);
+        let is_late = Deadline::current().is_some_and(|deadline| deadline.has_passed(now));
         let cause = match () {
             () if std::thread::panicking() => Cause::Other,
             () if is_late => Cause::Timeout,
