@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::duration::{self, Wrong};
 use crate::config::tree::path::fold;
-use crate::patterns::timer::TimerConfig;
+use crate::telemetry::meters::check_timer;
 
 /// The type and the range of a setting.
 #[derive(Clone, Copy, Debug)]
@@ -135,9 +135,8 @@ impl Kind {
             }
             Self::Text if text.is_empty() => Err(self.expected()),
             Self::Text => Ok(Setting::Text(text.to_owned())),
-            // The builder knows what a name may be, and which are taken.
-            Self::Meter => match TimerConfig::builder().metric_names(text).build() {
-                Ok(_) => Ok(Setting::Text(text.to_owned())),
+            Self::Meter => match check_timer(text) {
+                Ok(()) => Ok(Setting::Text(text.to_owned())),
                 Err(error) => Err(error.expected().to_owned()),
             },
             Self::Class | Self::Classes => {

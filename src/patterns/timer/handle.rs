@@ -241,10 +241,12 @@ impl Timer {
             sum.add(timing);
             sum
         };
-        Metrics {
-            successful: self.shared.successful.read(Instant::now()),
-            failed: failed.iter().fold(Timing::default(), sum),
-        }
+        Metrics { successful: self.successes(), failed: failed.iter().fold(Timing::default(), sum) }
+    }
+
+    /// The successful ones, for whoever has the others from [`failures`](Self::failures).
+    pub(crate) fn successes(&self) -> Timing {
+        self.shared.successful.read(Instant::now())
     }
 
     /// The failed ones by their tags, in the order in which those came up.

@@ -174,7 +174,7 @@ impl Metered for Timer {
 
     fn read(&self, out: &mut Out<'_>) {
         let meter = self.meter();
-        out.timer(meter, &["successful", ""], self.metrics().successful);
+        out.timer(meter, &["successful", ""], self.successes());
         for (tag, timing) in self.failures() {
             out.timer(meter, &["failed", tag], timing);
         }

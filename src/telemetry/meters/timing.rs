@@ -99,7 +99,7 @@ impl Histogram {
 }
 
 /// The ends as plain numbers, which are quicker to compare.
-const ENDS: [u64; BUCKETS.len()] = {
+const NANOS: [u64; BUCKETS.len()] = {
     let (mut ends, mut at) = ([0; BUCKETS.len()], 0);
     while at < ends.len() {
         ends[at] = BUCKETS[at].as_nanos() as u64;
@@ -110,7 +110,7 @@ const ENDS: [u64; BUCKETS.len()] = {
 
 #[inline]
 fn bucket(nanos: u128) -> usize {
-    u64::try_from(nanos).map_or(ENDS.len(), |nanos| ENDS.partition_point(|end| *end < nanos))
+    u64::try_from(nanos).map_or(NANOS.len(), |nanos| NANOS.partition_point(|end| *end < nanos))
 }
 
 /// Nanoseconds, in two words: ten thousand calls at a time fill one within three weeks.

@@ -177,7 +177,7 @@ impl Snapshot {
         self.timers.push(TimerSnapshot {
             name: of.name().to_owned(),
             tags: tags(given),
-            successful: TimingSnapshot::new(&of.metrics().successful),
+            successful: TimingSnapshot::new(&of.successes()),
             failed: failed.iter().map(|(tag, of)| (*tag, TimingSnapshot::new(of))).collect(),
             settings: of.config().described(),
         });
